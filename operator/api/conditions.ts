@@ -27,7 +27,10 @@ export const connectionReasons = {
   AuthenticationFailed: { stalled: true, text: 'The code host refuses the credential.' },
   CredentialExpired: { stalled: true, text: 'The credential has expired.' },
   SsoAuthorizationRequired: { stalled: true, text: 'The organization wants the token authorized for single sign-on.' },
-  ForbiddenByPolicy: { stalled: true, text: 'A policy of the organization refuses this kind of token or this address.' },
+  ForbiddenByPolicy: {
+    stalled: true,
+    text: 'A policy of the organization refuses this kind of token or this address.',
+  },
   PermissionMissing: { stalled: true, text: 'The credential lacks a permission that an enabled feature needs.' },
   OwnerNotFound: { stalled: true, text: 'The owner does not exist, or the credential cannot see it.' },
   InstallationNotFound: { stalled: true, text: 'The GitHub App is not installed for the owner.' },
@@ -58,7 +61,10 @@ export type ManagedScanReason = keyof typeof managedScanReasons
 
 export const repositoryReasons = {
   Discovered: { stalled: false, text: 'The last complete discovery listed the repository.' },
-  Missing: { stalled: false, text: 'The last complete discovery did not list the repository; object and findings are kept.' },
+  Missing: {
+    stalled: false,
+    text: 'The last complete discovery did not list the repository; object and findings are kept.',
+  },
 } as const
 
 /** Reasons of a ScanRun's Ready condition. `final` ones end the run as Failed. */
@@ -99,7 +105,10 @@ export const scanRunReasons = {
   ResultRefused: { final: true, text: 'The gateway refused the result.' },
   ResultNotDelivered: { final: true, text: 'The gateway did not take the result in time.' },
   ResultTooLarge: { final: true, text: 'The result passes what the gateway accepts.' },
-  PlanInvalid: { final: true, text: "The scanner image does not understand the controller's plan; their versions differ." },
+  PlanInvalid: {
+    final: true,
+    text: "The scanner image does not understand the controller's plan; their versions differ.",
+  },
   InternalError: { final: true, text: 'A fault of the scanner.' },
 } as const
 

@@ -35,7 +35,10 @@ export const sarifResultSchema = z.object({
   properties: z.object({
     product: productSchema,
     severity: severitySchema,
-    cwe: z.array(z.string().regex(/^CWE-\d{1,5}$/)).max(20).optional(),
+    cwe: z
+      .array(z.string().regex(/^CWE-\d{1,5}$/))
+      .max(20)
+      .optional(),
     /** Supply chain: what is vulnerable, by which advisory, and the first version that is not. */
     package: z
       .object({
@@ -58,7 +61,10 @@ export const sarifRuleSchema = z.object({
   shortDescription: z.object({ text: z.string().max(1000) }).optional(),
   fullDescription: z.object({ text: z.string().max(8000) }).optional(),
   help: z.object({ text: z.string().max(8000) }).optional(),
-  helpUri: z.url({ protocol: /^https$/ }).max(2048).optional(),
+  helpUri: z
+    .url({ protocol: /^https$/ })
+    .max(2048)
+    .optional(),
   properties: z.object({ tags: z.array(z.string().max(256)).max(20).optional() }).optional(),
 })
 
