@@ -69,6 +69,7 @@ export const repositoryReasons = {
 
 /** Reasons of a ScanRun's Ready condition. `final` ones end the run as Failed. */
 export const scanRunReasons = {
+  NamespaceNotIsolated: { final: false, text: 'The scan namespace does not enforce isolation, so no scan is started.' },
   Waiting: { final: false, text: 'The run waits for its turn: a cap is reached, or something is suspended.' },
   ConnectionNotReady: { final: false, text: 'The run waits until the ScmConnection is ready.' },
   CodeHostBusy: { final: false, text: 'The run waits because the code host asks to wait or does not answer.' },

@@ -43,7 +43,7 @@ export interface ScanRunFields {
   /**
    * What became of it.
    */
-  status?: {
+  status: {
     /**
      * Generation of the spec that this status speaks of.
      */

@@ -66,7 +66,11 @@ export interface ScmRepositoryFields {
   /**
    * What scans found.
    */
-  status?: {
+  status: {
+    /**
+     * Value of the annotation scanfleet.dev/requestedAt that was handled last.
+     */
+    lastHandledRequest?: string
     /**
      * When a complete discovery did not list the repository any more. The object and its findings are kept.
      */
