@@ -18,6 +18,18 @@ export interface Sandbox {
 
 /** Folders that programs of a node insist on. The node has its own over them; the machine needs them as mount points. */
 const insistedFolders = ['/var/lib/kubelet', '/var/lib/cni', '/var/log/containers']
+/**
+ * Settings of the machine's kernel that a kubelet insists on and would change. The node sees files of its own in their place,
+ * so that the machine keeps what it had.
+ */
+const kernelSettings = [
+  ['vm/overcommit_memory', 1],
+  ['vm/panic_on_oom', 0],
+  ['kernel/panic', 10],
+  ['kernel/panic_on_oops', 1],
+  ['kernel/keys/root_maxkeys', 1_000_000],
+  ['kernel/keys/root_maxbytes', 25_000_000],
+] as const
 const forwarding = '/proc/sys/net/ipv4/ip_forward'
 const machineLock = '/run/lock/scanfleet-sandboxes.lock'
 
@@ -57,9 +69,9 @@ export async function furnishSandbox(sandbox: Sandbox, block: number, addresses:
     mount --bind "$1/kubelet" /run/kubelet
     mount --bind "$1/pod-logs" /run/pod-logs
     for own in ${insistedFolders.join(' ')}; do mount -t tmpfs -o mode=755 tmpfs $own; done
-    # The kubelet would change settings of the machine's kernel. User namespaces need one /proc with nothing mounted over it.
+    # User namespaces need one /proc with nothing mounted over it.
     mount -t proc proc /run/proc
-    for shared in kernel vm; do mount --bind /proc/sys/$shared /proc/sys/$shared; mount -o remount,bind,ro /proc/sys/$shared; done`
+    ${kernelSettings.map(([path, value]) => `own=/run/$(basename ${path}); echo ${value} > $own; mount --bind $own /proc/sys/${path}`).join('\n    ')}`
   await execute(inside(sandbox.first, ['sh', '-c', script, 'furnish', folder]))
 }
 
