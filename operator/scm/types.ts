@@ -4,6 +4,7 @@
  */
 import type { ConnectionReason } from '../api/conditions.ts'
 import type { ScmConnection } from '../api/kinds.ts'
+import type { Priority } from './http/limiter.ts'
 
 /** One repository, keyed by an ID that survives renames and transfers. */
 export interface Repository {
@@ -65,8 +66,14 @@ export interface Scm {
   /** Every repository of the owner, page by page; a failure in the middle throws, so that no short list looks whole. */
   listRepositories(signal: AbortSignal): AsyncIterable<RepositoryPage>
   /** The commit to scan. Throws `BranchNotFound` or `RepositoryEmpty` as the error's `subject`. */
-  resolveHead(repository: RepositoryRef, branch: string | undefined, signal: AbortSignal): Promise<Head>
-  mintCloneCredential(repository: RepositoryRef, signal: AbortSignal): Promise<CloneCredential>
+  resolveHead(
+    repository: RepositoryRef,
+    branch: string | undefined,
+    signal: AbortSignal,
+    priority?: Priority,
+  ): Promise<Head>
+  /** Narrowed to the repository where the host can do that; `priority` is that of the scan, Weekly if absent. */
+  mintCloneCredential(repository: RepositoryRef, signal: AbortSignal, priority?: Priority): Promise<CloneCredential>
   /** Ends a minted credential. One that is already gone is success. */
   revokeCloneCredential(credential: CloneCredential, signal: AbortSignal): Promise<void>
   /** Frees sockets and timers. */
