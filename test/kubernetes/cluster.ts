@@ -86,6 +86,13 @@ export async function stopCluster(name: string = defaultName, stateDir: string =
   await withLock(`${folder}.lock`, () => remove(readRecord(folder), folder))
 }
 
+/** Removes what an unfinished start of this very process has made; that start holds the lock and will not go on. */
+export async function stopInterrupted(name: string = defaultName, stateDir: string = defaultStateDir): Promise<void> {
+  const folder = clusterFolder(stateDir, name)
+  await remove(readRecord(folder), folder)
+  await rm(`${folder}.lock`, { force: true })
+}
+
 export interface ClusterStatus {
   readonly name: string
   readonly mode: ClusterMode

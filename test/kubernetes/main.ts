@@ -1,7 +1,7 @@
 /** One job: clusters from the command line. `node test/kubernetes/main.ts help` says how. */
 import { spawn } from 'node:child_process'
 import { parseArgs } from 'node:util'
-import { type Cluster, defaultName, listClusters, openCluster, startCluster, stopCluster, toolPath } from './cluster.ts'
+import { type Cluster, defaultName, listClusters, openCluster, startCluster, stopCluster, stopInterrupted, toolPath } from './cluster.ts'
 import { ensureBinaries } from './binaries.ts'
 
 const usage = `usage: node test/kubernetes/main.ts COMMAND
@@ -36,10 +36,28 @@ async function opened(name: string): Promise<Cluster> {
   return cluster
 }
 
+/** An interrupted start takes away what it began; without this its components would outlive it. */
+function removeWhenInterrupted(name: string): void {
+  for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143]] as const) {
+    process.once(signal, () => {
+      progress(`interrupted, removing cluster ${name}`)
+      stopInterrupted(name).then(
+        () => process.exit(code),
+        (error: Error) => {
+          progress(error.message)
+          process.exit(code)
+        },
+      )
+    })
+  }
+}
+
 async function up(name: string, mode: string, audit: boolean): Promise<void> {
   if (mode !== 'node' && mode !== 'control-plane') throw new Error(`--mode is node or control-plane, not "${mode}"`)
+  if ((await openCluster(name)) === undefined) removeWhenInterrupted(name)
   const started = Date.now()
   const cluster = await startCluster({ name, mode, audit, onProgress: progress })
+  process.removeAllListeners('SIGINT').removeAllListeners('SIGTERM')
   progress(`cluster ${name} is ready after ${((Date.now() - started) / 1000).toFixed(1)} s`)
   print(`export KUBECONFIG=${cluster.kubeconfig}`)
 }

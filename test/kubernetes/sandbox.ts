@@ -134,8 +134,9 @@ function leaveMachine(forwardingWasOff: boolean): void {
       if (code !== 'ENOENT' && code !== 'ENOTEMPTY' && code !== 'EBUSY') throw error
     }
   }
-  // Somebody else's bridge may have come to rely on forwarding meanwhile.
-  if (forwardingWasOff && !links.some((link) => /^(docker|br-|virbr|cni|veth)/.test(link))) writeFileSync(forwarding, '0')
+  // Somebody else's bridge (Docker's, a virtual machine's) may have come to rely on forwarding meanwhile.
+  const bridged = links.some((link) => existsSync(`/sys/class/net/${link}/bridge`))
+  if (forwardingWasOff && !bridged) writeFileSync(forwarding, '0')
 }
 
 async function outwardMtu(): Promise<number> {
