@@ -7,7 +7,7 @@ import { execute } from './processes.ts'
 
 export interface Addresses {
   /** Where the API server and the kubelet listen. */
-  readonly server: string
+  readonly listen: string
   /** Address of this machine that pods can reach. */
   readonly nodeAddress: string
   readonly podCidr: string
@@ -24,13 +24,13 @@ const blocks = { first: 160, last: 223 }
 export async function loopbackAddresses(): Promise<Addresses> {
   const [apiServer, etcd, etcdPeer] = await freePorts()
   const paper = { podCidr: '10.159.128.0/17', serviceCidr: '10.159.64.0/18', serviceAddress: '10.159.64.1' }
-  return { server: '127.0.0.1', nodeAddress: '127.0.0.1', ...paper, ports: { apiServer, etcd, etcdPeer } }
+  return { listen: '127.0.0.1', nodeAddress: '127.0.0.1', ...paper, ports: { apiServer, etcd, etcdPeer } }
 }
 
 /** Inside its own network namespace a node can use the ports that everybody knows. */
 export function blockAddresses(block: number): Addresses {
   return {
-    server: `10.${block}.0.2`,
+    listen: `10.${block}.0.2`,
     nodeAddress: `10.${block}.0.1`,
     podCidr: `10.${block}.128.0/17`,
     serviceCidr: `10.${block}.64.0/18`,
@@ -47,7 +47,8 @@ export function linkName(block: number): string {
 export async function claimBlock(): Promise<number> {
   const routes = await execute(['ip', '-4', 'route', 'show', 'table', 'all'])
   for (let block = blocks.first; block <= blocks.last; block++) {
-    if (routes.includes(` 10.${block}.`) || routes.includes(`\n10.${block}.`) || routes.startsWith(`10.${block}.`)) continue
+    if (routes.includes(` 10.${block}.`) || routes.includes(`\n10.${block}.`) || routes.startsWith(`10.${block}.`))
+      continue
     try {
       await execute(['ip', 'link', 'add', linkName(block), 'type', 'veth', 'peer', 'name', `${linkName(block)}n`])
       return block
@@ -55,7 +56,9 @@ export async function claimBlock(): Promise<number> {
       if (!/File exists/.test((error as Error).message)) throw error
     }
   }
-  throw new Error(`No free address block between 10.${blocks.first}.0.0/16 and 10.${blocks.last}.0.0/16: take some cluster down`)
+  throw new Error(
+    `No free address block between 10.${blocks.first}.0.0/16 and 10.${blocks.last}.0.0/16: take some cluster down`,
+  )
 }
 
 /** Three ports below the range from which the kernel takes ports for outgoing connections. */

@@ -32,7 +32,16 @@ interface Module {
 export type ModuleName = 'kubernetes' | 'containerd' | 'runc' | 'helm'
 
 const version = 'k8s.io/component-base/version'
-const components = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubelet', 'kube-proxy', 'network-policy', 'kubectl']
+const components = [
+  'etcd',
+  'kube-apiserver',
+  'kube-controller-manager',
+  'kube-scheduler',
+  'kubelet',
+  'kube-proxy',
+  'network-policy',
+  'kubectl',
+]
 
 const modules: Readonly<Record<ModuleName, Module>> = {
   kubernetes: {
@@ -65,7 +74,13 @@ const modules: Readonly<Record<ModuleName, Module>> = {
     duration: 'about 15 seconds',
     debianPackages: ['gcc', 'libc6-dev', 'pkg-config', 'libseccomp-dev'],
     // It enters namespaces in C, and seccomp is a library.
-    programs: [{ output: 'runc', package: 'github.com/opencontainers/runc', env: { CGO_ENABLED: '1', GOFLAGS: '-tags=seccomp' } }],
+    programs: [
+      {
+        output: 'runc',
+        package: 'github.com/opencontainers/runc',
+        env: { CGO_ENABLED: '1', GOFLAGS: '-tags=seccomp' },
+      },
+    ],
   },
   helm: {
     title: 'helm',
@@ -98,7 +113,13 @@ export async function ensurePackages(packages: readonly string[]): Promise<void>
   await execute([fileURLToPath(new URL('../../scripts/ensure-packages.sh', import.meta.url)), ...packages])
 }
 
-async function build(name: ModuleName, source: string, cache: string, folder: string, onProgress: Progress): Promise<void> {
+async function build(
+  name: ModuleName,
+  source: string,
+  cache: string,
+  folder: string,
+  onProgress: Progress,
+): Promise<void> {
   if (existsSync(folder)) return // the process that held the lock before built it
   const module = modules[name]
   await ensurePackages(module.debianPackages)
@@ -118,7 +139,16 @@ async function build(name: ModuleName, source: string, cache: string, folder: st
 
 async function buildProgram(program: Program, source: string, bin: string): Promise<void> {
   const link = ['-s', '-w', ...(program.flags ?? [])].join(' ')
-  const args = ['build', '-trimpath', '-buildvcs=false', '-ldflags', link, '-o', join(bin, program.output), program.package]
+  const args = [
+    'build',
+    '-trimpath',
+    '-buildvcs=false',
+    '-ldflags',
+    link,
+    '-o',
+    join(bin, program.output),
+    program.package,
+  ]
   await go(args, source, { CGO_ENABLED: '0', ...program.env })
   for (const name of program.links ?? []) symlinkSync(program.output, join(bin, name))
 }
@@ -128,8 +158,12 @@ function go(args: readonly string[], folder: string, env: Readonly<Record<string
     const child = spawn('go', args, { cwd: folder, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
     let output = ''
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (data: Buffer) => (output += data))
-    child.on('error', (error) => reject(new Error(`Go is needed to build Kubernetes, and it cannot be run: ${error.message}`)))
-    child.on('close', (code) => (code === 0 ? resolve() : reject(new Error(`go ${args.join(' ')}:\n${output.slice(-4000)}`))))
+    child.on('error', (error) =>
+      reject(new Error(`Go is needed to build Kubernetes, and it cannot be run: ${error.message}`)),
+    )
+    child.on('close', (code) =>
+      code === 0 ? resolve() : reject(new Error(`go ${args.join(' ')}:\n${output.slice(-4000)}`)),
+    )
   })
 }
 

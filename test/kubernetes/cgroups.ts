@@ -37,6 +37,9 @@ async function removeTree(folder: string, deadline: number): Promise<void> {
 
 /** Mount points of all cgroup hierarchies. */
 function hierarchies(): readonly string[] {
-  const mounts = readFileSync('/proc/self/mounts', 'utf8').trim().split('\n').map((line) => line.split(' '))
+  const mounts = readFileSync('/proc/self/mounts', 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => line.split(' '))
   return mounts.filter(([, , type]) => type === 'cgroup' || type === 'cgroup2').map(([, path = '']) => path)
 }

@@ -75,7 +75,10 @@ export async function startCluster(options: StartOptions): Promise<Cluster> {
 }
 
 /** The running cluster of this name, or undefined. */
-export async function openCluster(name: string = defaultName, stateDir: string = defaultStateDir): Promise<Cluster | undefined> {
+export async function openCluster(
+  name: string = defaultName,
+  stateDir: string = defaultStateDir,
+): Promise<Cluster | undefined> {
   const record = readRecord(clusterFolder(stateDir, name))
   return record !== undefined && (await isRunning(record)) ? toCluster(record, stateDir) : undefined
 }
@@ -128,7 +131,9 @@ async function chooseBackend(mode: ClusterMode, name: string): Promise<typeof st
   if (mode === 'control-plane') return startNativeControlPlane
   if (process.getuid?.() === 0) return startNativeNode
   if (await canUseDocker()) return startK3s
-  throw new Error(`Cluster ${name} needs root for its node, or a Docker that this user may use; a control plane alone needs neither`)
+  throw new Error(
+    `Cluster ${name} needs root for its node, or a Docker that this user may use; a control plane alone needs neither`,
+  )
 }
 
 function describe(record: ClusterRecord): string {
@@ -148,7 +153,8 @@ function toCluster(record: ClusterRecord, stateDir: string): Cluster {
     serviceCidr,
     ...(record.audit ? { auditLog: auditLogPath(folder) } : {}),
     logs: join(folder, 'logs'),
-    loadImage: (archive) => (record.backend === 'k3s' ? loadK3sImage(record, archive) : loadNativeImage(record, archive)),
+    loadImage: (archive) =>
+      record.backend === 'k3s' ? loadK3sImage(record, archive) : loadNativeImage(record, archive),
     stop: () => stopCluster(name, stateDir),
   }
 }

@@ -72,9 +72,17 @@ describe('control plane', () => {
   it('refuses a pod that the restricted standard forbids', async () => {
     await kubectl(second, ['create', 'namespace', 'strict'])
     await kubectl(second, ['label', 'namespace', 'strict', 'pod-security.kubernetes.io/enforce=restricted'])
-    const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'root', namespace: 'strict' }, spec: { containers: [{ name: 'c', image: 'x' }] } }
+    const pod = {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'root', namespace: 'strict' },
+      spec: { containers: [{ name: 'c', image: 'x' }] },
+    }
 
-    await eventually(async () => await kubectl(second, ['get', 'serviceaccount', '--namespace=strict']), (text) => text.includes('default'))
+    await eventually(
+      async () => await kubectl(second, ['get', 'serviceaccount', '--namespace=strict']),
+      (text) => text.includes('default'),
+    )
 
     await assert.rejects(kubectl(second, ['create', '--filename=-'], [pod]), /violates PodSecurity "restricted/)
   })
@@ -82,10 +90,16 @@ describe('control plane', () => {
   it('writes one audit line per request when auditing is on', async () => {
     await kubectl(first, ['create', 'configmap', 'audited'])
 
-    const events = readFileSync(first.auditLog ?? '', 'utf8').trim().split('\n').map((line) => JSON.parse(line))
+    const events = readFileSync(first.auditLog ?? '', 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
     const writes = events.filter((event) => event.objectRef?.name === 'audited' && event.verb === 'create')
 
-    assert.deepEqual(writes.map((event) => [event.user.username, event.level, event.responseStatus.code]), [['admin', 'Metadata', 201]])
+    assert.deepEqual(
+      writes.map((event) => [event.user.username, event.level, event.responseStatus.code]),
+      [['admin', 'Metadata', 201]],
+    )
     assert.equal(second.auditLog, undefined)
   })
 
@@ -93,7 +107,10 @@ describe('control plane', () => {
     await startCluster({ name: 'doomed', mode: 'control-plane', stateDir })
     const folder = join(stateDir, 'doomed')
     for (const pid of processesThatMention(folder)) process.kill(pid, 'SIGKILL')
-    await eventually(() => openCluster('doomed', stateDir), (cluster) => cluster === undefined)
+    await eventually(
+      () => openCluster('doomed', stateDir),
+      (cluster) => cluster === undefined,
+    )
 
     const again = await startCluster({ name: 'doomed', mode: 'control-plane', stateDir })
     assert.match(await kubectl(again, ['get', 'namespaces']), /default/)
@@ -104,6 +121,9 @@ describe('control plane', () => {
   })
 
   it('says which names are possible', async () => {
-    await assert.rejects(startCluster({ name: '../x', mode: 'control-plane', stateDir }), /cannot be a cluster's name: use up to 32/)
+    await assert.rejects(
+      startCluster({ name: '../x', mode: 'control-plane', stateDir }),
+      /cannot be a cluster's name: use up to 32/,
+    )
   })
 })

@@ -10,18 +10,41 @@ import { componentKubeconfig, writeKubeconfig } from './kubeconfig.ts'
 /** Starts the three and returns when the API server is ready and new namespaces get their service account. */
 export async function startControlPlane(instance: Instance): Promise<void> {
   const { pki, addresses, server } = instance
-  const names = ['localhost', '127.0.0.1', addresses.server, addresses.serviceAddress, 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc']
+  const names = [
+    'localhost',
+    '127.0.0.1',
+    addresses.listen,
+    addresses.serviceAddress,
+    'kubernetes',
+    'kubernetes.default',
+    'kubernetes.default.svc',
+  ]
   instance.launch('etcd', etcd(instance))
   await pki.server('kube-apiserver', [...new Set(names)])
   await pki.client('kube-apiserver-kubelet', 'kube-apiserver-kubelet', 'system:masters')
   const identity = await pki.client('admin', 'admin', 'system:masters')
-  writeKubeconfig({ path: join(instance.folder, 'kubeconfig'), name: instance.name, server, caPem: pki.caPem, identity })
-  const managerConfig = await componentKubeconfig(pki, server, 'kube-controller-manager', 'system:kube-controller-manager')
+  writeKubeconfig({
+    path: join(instance.folder, 'kubeconfig'),
+    name: instance.name,
+    server,
+    caPem: pki.caPem,
+    identity,
+  })
+  const managerConfig = await componentKubeconfig(
+    pki,
+    server,
+    'kube-controller-manager',
+    'system:kube-controller-manager',
+  )
   instance.launch('kube-apiserver', apiServer(instance))
   await until(instance, 'the API server is ready', async () => (await ask(instance, '/readyz')).status === 200)
   instance.launch('kube-controller-manager', controllerManager(instance, managerConfig))
   const account = '/api/v1/namespaces/default/serviceaccounts/default'
-  await until(instance, 'namespaces get their service account', async () => (await ask(instance, account)).status === 200)
+  await until(
+    instance,
+    'namespaces get their service account',
+    async () => (await ask(instance, account)).status === 200,
+  )
 }
 
 function etcd(instance: Instance): readonly string[] {
@@ -42,14 +65,14 @@ function etcd(instance: Instance): readonly string[] {
 
 function apiServer(instance: Instance): readonly string[] {
   const { pki, addresses } = instance
-  const onLoopback = addresses.server === '127.0.0.1'
+  const onLoopback = addresses.listen === '127.0.0.1'
   return [
     join(instance.bin, 'kube-apiserver'),
     `--etcd-servers=http://127.0.0.1:${addresses.ports.etcd}`,
-    `--bind-address=${addresses.server}`,
+    `--bind-address=${addresses.listen}`,
     `--secure-port=${addresses.ports.apiServer}`,
     // It refuses to advertise a loopback address. Without nodes nobody reads what it advertises.
-    `--advertise-address=${onLoopback ? addresses.serviceAddress : addresses.server}`,
+    `--advertise-address=${onLoopback ? addresses.serviceAddress : addresses.listen}`,
     ...(onLoopback ? ['--endpoint-reconciler-type=none'] : []),
     `--tls-cert-file=${pki.certificate('kube-apiserver')}`,
     `--tls-private-key-file=${pki.key('kube-apiserver')}`,
@@ -80,7 +103,11 @@ export function auditLogPath(folder: string): string {
 
 function controllerManager(instance: Instance, kubeconfig: string): readonly string[] {
   const { pki, addresses, mode } = instance
-  const nodeAddresses = ['--allocate-node-cidrs=true', `--cluster-cidr=${addresses.podCidr}`, '--node-cidr-mask-size=17']
+  const nodeAddresses = [
+    '--allocate-node-cidrs=true',
+    `--cluster-cidr=${addresses.podCidr}`,
+    '--node-cidr-mask-size=17',
+  ]
   return [
     join(instance.bin, 'kube-controller-manager'),
     `--kubeconfig=${kubeconfig}`,

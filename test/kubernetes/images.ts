@@ -50,7 +50,16 @@ export function writeImage(options: ImageOptions): void {
 /** Loads an archive of `docker save` or an OCI archive into the containerd of a sandbox. */
 export async function importImage(sandbox: RecordedProcess, containerdBin: string, archive: string): Promise<void> {
   const ctr = join(containerdBin, 'ctr')
-  await execute(inside(sandbox, [ctr, '--address=/run/containerd/containerd.sock', '--namespace=k8s.io', 'images', 'import', archive]))
+  await execute(
+    inside(sandbox, [
+      ctr,
+      '--address=/run/containerd/containerd.sock',
+      '--namespace=k8s.io',
+      'images',
+      'import',
+      archive,
+    ]),
+  )
 }
 
 interface TarFile {
@@ -71,7 +80,13 @@ function tar(files: readonly TarFile[]): Buffer {
     header.write(octal(0, 12), 136)
     header.write('        0', 148)
     header.write('ustar\u000000', 257)
-    header.write(octal(header.reduce((sum, byte) => sum + byte, 0), 8), 148)
+    header.write(
+      octal(
+        header.reduce((sum, byte) => sum + byte, 0),
+        8,
+      ),
+      148,
+    )
     return [header, content, Buffer.alloc((512 - (content.length % 512)) % 512)]
   })
   return Buffer.concat([...parts, Buffer.alloc(1024)])

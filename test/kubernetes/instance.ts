@@ -21,12 +21,19 @@ export interface Instance {
 }
 
 /** Polls until `check` holds. @throws with the end of its log when a component ended meanwhile, or after `seconds`. */
-export async function until(instance: Instance, what: string, check: () => Promise<boolean>, seconds = 180): Promise<void> {
+export async function until(
+  instance: Instance,
+  what: string,
+  check: () => Promise<boolean>,
+  seconds = 180,
+): Promise<void> {
   const deadline = Date.now() + seconds * 1000
   while (!(await check().catch(() => false))) {
     const ended = instance.processes.find((process) => !isAlive(process))
-    if (ended !== undefined) throw new Error(`${ended.name} ended while waiting until ${what}:\n${logTail(instance.logFile(ended.name))}`)
-    if (Date.now() > deadline) throw new Error(`Waited ${seconds} s until ${what}; see the logs in ${instance.folder}/logs`)
+    if (ended !== undefined)
+      throw new Error(`${ended.name} ended while waiting until ${what}:\n${logTail(instance.logFile(ended.name))}`)
+    if (Date.now() > deadline)
+      throw new Error(`Waited ${seconds} s until ${what}; see the logs in ${instance.folder}/logs`)
     await sleep(50)
   }
 }

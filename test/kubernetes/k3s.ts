@@ -15,7 +15,9 @@ const image = 'rancher/k3s:v1.34.4-k3s1'
 
 const kubeconfigSchema = z.looseObject({
   clusters: z.array(z.looseObject({ name: z.string(), cluster: z.looseObject({ server: z.string() }) })).min(1),
-  contexts: z.array(z.looseObject({ name: z.string(), context: z.looseObject({ cluster: z.string(), user: z.string() }) })),
+  contexts: z.array(
+    z.looseObject({ name: z.string(), context: z.looseObject({ cluster: z.string(), user: z.string() }) }),
+  ),
   users: z.array(z.looseObject({ name: z.string() })),
 })
 
@@ -38,14 +40,28 @@ export async function startK3s(options: NativeOptions): Promise<ClusterRecord> {
   const container = started.getId()
   const addresses = { server: '', nodeAddress: '', podCidr: '10.42.0.0/16', serviceCidr: '10.43.0.0/16' }
   const { name, folder } = options
-  const record: ClusterRecord = { name, mode: 'node', backend: 'k3s', audit: false, ready: false, processes: [], container, ...addresses }
+  const record: ClusterRecord = {
+    name,
+    mode: 'node',
+    backend: 'k3s',
+    audit: false,
+    ready: false,
+    processes: [],
+    container,
+    ...addresses,
+  }
   mkdirSync(folder, { recursive: true })
   writeRecord(folder, record)
 
   const client = await getContainerRuntimeClient()
-  const networks = Object.values((await client.container.inspect(client.container.getById(container))).NetworkSettings.Networks)
+  const networks = Object.values(
+    (await client.container.inspect(client.container.getById(container))).NetworkSettings.Networks,
+  )
   const nodeAddress = networks.find((network) => network.Gateway)?.Gateway
-  if (nodeAddress === undefined) throw new Error(`The container of cluster ${name} has no network with a gateway, so pods could not reach this machine`)
+  if (nodeAddress === undefined)
+    throw new Error(
+      `The container of cluster ${name} has no network with a gateway, so pods could not reach this machine`,
+    )
   const { kubeconfig, server } = renameContext(started.getKubeConfig(), name)
   writeFileSync(join(folder, 'kubeconfig'), kubeconfig, { mode: 0o600 })
   const ready = { ...record, server, nodeAddress, ready: true }
@@ -74,15 +90,23 @@ export async function removeK3s(record: ClusterRecord): Promise<void> {
 export async function loadK3sImage(record: ClusterRecord, archive: string): Promise<void> {
   const client = await getContainerRuntimeClient()
   const container = client.container.getById(containerOf(record))
-  const exec = await container.exec({ Cmd: ['ctr', '-n', 'k8s.io', 'images', 'import', '-'], AttachStdin: true, AttachStdout: true, AttachStderr: true })
+  const exec = await container.exec({
+    Cmd: ['ctr', '-n', 'k8s.io', 'images', 'import', '-'],
+    AttachStdin: true,
+    AttachStdout: true,
+    AttachStderr: true,
+  })
   const stream = await exec.start({ hijack: true, stdin: true })
   const output: Buffer[] = []
   stream.on('data', (chunk: Buffer) => output.push(chunk))
   const ended = new Promise((resolve, reject) => stream.on('end', resolve).on('error', reject))
-  createReadStream(archive).on('error', (error) => stream.destroy(error)).pipe(stream)
+  createReadStream(archive)
+    .on('error', (error) => stream.destroy(error))
+    .pipe(stream)
   await ended
   const { ExitCode } = await exec.inspect()
-  if (ExitCode !== 0) throw new Error(`Loading ${archive} failed: ${Buffer.concat(output).toString('utf8').slice(-2000)}`)
+  if (ExitCode !== 0)
+    throw new Error(`Loading ${archive} failed: ${Buffer.concat(output).toString('utf8').slice(-2000)}`)
 }
 
 function containerOf(record: ClusterRecord): string {
@@ -98,7 +122,11 @@ function renameContext(text: string, name: string): { kubeconfig: string; server
     ...config,
     'current-context': name,
     clusters: config.clusters.map((cluster) => ({ ...cluster, name })),
-    contexts: config.contexts.map((context) => ({ ...context, name, context: { ...context.context, cluster: name, user: name } })),
+    contexts: config.contexts.map((context) => ({
+      ...context,
+      name,
+      context: { ...context.context, cluster: name, user: name },
+    })),
     users: config.users.map((user) => ({ ...user, name })),
   }
   return { kubeconfig: stringify(renamed), server }

@@ -34,9 +34,21 @@ export function writeKubeconfig(options: KubeconfigOptions): void {
 }
 
 /** Issues a client certificate for a component and writes its kubeconfig beside it. @returns the kubeconfig's path. */
-export async function componentKubeconfig(pki: Pki, server: string, component: string, user: string, group?: string): Promise<string> {
+export async function componentKubeconfig(
+  pki: Pki,
+  server: string,
+  component: string,
+  user: string,
+  group?: string,
+): Promise<string> {
   const path = pki.certificate(component).replace(/\.crt$/, '.kubeconfig')
-  writeKubeconfig({ path, name: component, server, caPem: pki.caPem, identity: await pki.client(component, user, group) })
+  writeKubeconfig({
+    path,
+    name: component,
+    server,
+    caPem: pki.caPem,
+    identity: await pki.client(component, user, group),
+  })
   return path
 }
 

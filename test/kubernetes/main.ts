@@ -1,8 +1,17 @@
 /** One job: clusters from the command line. `node test/kubernetes/main.ts help` says how. */
 import { spawn } from 'node:child_process'
 import { parseArgs } from 'node:util'
-import { type Cluster, defaultName, listClusters, openCluster, startCluster, stopCluster, stopInterrupted, toolPath } from './cluster.ts'
 import { ensureBinaries } from './binaries.ts'
+import {
+  type Cluster,
+  defaultName,
+  listClusters,
+  openCluster,
+  startCluster,
+  stopCluster,
+  stopInterrupted,
+  toolPath,
+} from './cluster.ts'
 
 const usage = `usage: node test/kubernetes/main.ts COMMAND
   up [--name N] [--mode node|control-plane] [--audit]   start a cluster; quick when it runs already
@@ -38,7 +47,10 @@ async function opened(name: string): Promise<Cluster> {
 
 /** An interrupted start takes away what it began; without this its components would outlive it. */
 function removeWhenInterrupted(name: string): void {
-  for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143]] as const) {
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const) {
     process.once(signal, () => {
       progress(`interrupted, removing cluster ${name}`)
       stopInterrupted(name).then(
@@ -78,7 +90,8 @@ async function main(argv: readonly string[]): Promise<number> {
       await up(values.name, values.mode, values.audit)
       return 0
     case 'down':
-      for (const name of values.all ? (await listClusters()).map((cluster) => cluster.name) : [values.name]) await stopCluster(name)
+      for (const name of values.all ? (await listClusters()).map((cluster) => cluster.name) : [values.name])
+        await stopCluster(name)
       return 0
     case 'status':
       for (const { name, mode, state, server } of await listClusters()) print(`${name}\t${mode}\t${state}\t${server}`)

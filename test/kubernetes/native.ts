@@ -1,7 +1,7 @@
 /** One job: start and remove a cluster whose components run on this machine itself. */
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { blockAddresses, claimBlock, loopbackAddresses } from './addresses.ts'
+import { type Addresses, blockAddresses, claimBlock, loopbackAddresses } from './addresses.ts'
 import { ensureBinaries, ensurePackages, type Progress } from './binaries.ts'
 import { startControlPlane } from './control-plane.ts'
 import { importImage } from './images.ts'
@@ -26,9 +26,8 @@ export async function startNativeControlPlane(options: NativeOptions): Promise<C
   const bin = await ensureBinaries('kubernetes', options.onProgress)
   options.onProgress('starting etcd, kube-apiserver and kube-controller-manager')
   const addresses = await loopbackAddresses()
-  const server = `https://${addresses.server}:${addresses.ports.apiServer}`
-  const record = new Recorder(options.folder, { ...options, mode: 'control-plane', backend: 'native', ready: false, server, ...addresses, processes: [] })
-  const instance = await prepare(options, 'control-plane', bin, addresses, server, record, (command) => command)
+  const record = new Recorder(options.folder, initialRecord(options, 'control-plane', addresses))
+  const instance = await prepare({ options, bin, addresses, record, wrap: (command) => command })
   await startControlPlane(instance)
   return record.update({ ready: true })
 }
@@ -44,15 +43,14 @@ export async function startNativeNode(options: NativeOptions): Promise<ClusterRe
   const forwardingWasOff = isForwardingOff()
   const block = await claimBlock()
   const addresses = blockAddresses(block)
-  const server = `https://${addresses.server}:${addresses.ports.apiServer}`
-  const record = new Recorder(options.folder, {
-    ...options, mode: 'node', backend: 'native', ready: false, server, ...addresses, processes: [], block, forwardingWasOff,
-  })
+  const record = new Recorder(options.folder, { ...initialRecord(options, 'node', addresses), block, forwardingWasOff })
   mkdirSync(join(options.folder, 'logs'), { recursive: true })
-  const sandbox = await startSandbox(join(bin, 'pause'), join(options.folder, 'logs', 'sandbox.log'), (keeper) => record.add(keeper))
+  const sandbox = await startSandbox(join(bin, 'pause'), join(options.folder, 'logs', 'sandbox.log'), (keeper) =>
+    record.add(keeper),
+  )
   record.update({ sandbox: sandbox.first })
   await furnishSandbox(sandbox, block, addresses, options.folder)
-  const instance = await prepare(options, 'node', bin, addresses, server, record, (command) => inside(sandbox.first, command))
+  const instance = await prepare({ options, bin, addresses, record, wrap: (command) => inside(sandbox.first, command) })
 
   const node = { instance, containerdBin, runcBin, sandbox: sandbox.first, cgroup: cgroupName(block) }
   startRuntime(node)
@@ -71,20 +69,41 @@ export async function removeNative(record: ClusterRecord, folder: string): Promi
 }
 
 export async function loadNativeImage(record: ClusterRecord, archive: string): Promise<void> {
-  if (record.sandbox === undefined) throw new Error(`Cluster ${record.name} has no node to load images into: start it with mode node`)
+  if (record.sandbox === undefined)
+    throw new Error(`Cluster ${record.name} has no node to load images into: start it with mode node`)
   await importImage(record.sandbox, await ensureBinaries('containerd', () => undefined), archive)
 }
 
-async function prepare(
-  options: NativeOptions,
-  mode: Instance['mode'],
-  bin: string,
-  addresses: Instance['addresses'],
-  server: string,
-  record: Recorder,
-  wrap: (command: readonly string[]) => readonly string[],
-): Promise<Instance> {
-  const { name, folder, audit } = options
+function initialRecord(options: NativeOptions, mode: ClusterRecord['mode'], addresses: Addresses): ClusterRecord {
+  const { name, audit } = options
+  const { nodeAddress, podCidr, serviceCidr } = addresses
+  const server = `https://${addresses.listen}:${addresses.ports.apiServer}`
+  return {
+    name,
+    mode,
+    backend: 'native',
+    audit,
+    ready: false,
+    server,
+    nodeAddress,
+    podCidr,
+    serviceCidr,
+    processes: [],
+  }
+}
+
+interface Preparation {
+  readonly options: NativeOptions
+  readonly bin: string
+  readonly addresses: Addresses
+  readonly record: Recorder
+  /** Turns a component's command line into the one that starts it where it belongs. */
+  readonly wrap: (command: readonly string[]) => readonly string[]
+}
+
+async function prepare({ options, bin, addresses, record, wrap }: Preparation): Promise<Instance> {
+  const { folder } = options
+  const { name, mode, audit, server } = record.current
   mkdirSync(join(folder, 'logs'), { recursive: true })
   const logFile = (component: string) => join(folder, 'logs', `${component}.log`)
   const launch: Instance['launch'] = (component, command, env = {}) =>
@@ -103,6 +122,10 @@ class Recorder {
     this.#folder = folder
     this.#record = record
     this.update({})
+  }
+
+  get current(): ClusterRecord {
+    return this.#record
   }
 
   add(process: ClusterRecord['processes'][number]): ClusterRecord['processes'][number] {

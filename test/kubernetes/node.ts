@@ -34,7 +34,12 @@ export async function startNode(options: NodeOptions): Promise<void> {
   const { pki, server, addresses, name, bin } = instance
 
   const scheduler = await componentKubeconfig(pki, server, 'kube-scheduler', 'system:kube-scheduler')
-  instance.launch('kube-scheduler', [join(bin, 'kube-scheduler'), `--kubeconfig=${scheduler}`, '--leader-elect=false', '--secure-port=0'])
+  instance.launch('kube-scheduler', [
+    join(bin, 'kube-scheduler'),
+    `--kubeconfig=${scheduler}`,
+    '--leader-elect=false',
+    '--secure-port=0',
+  ])
 
   const ctr = [join(containerdBin, 'ctr'), `--address=${containerdSocket}`, 'version']
   await until(instance, 'containerd answers', async () => Boolean(await execute(inside(sandbox, ctr))))
@@ -48,7 +53,7 @@ export async function startNode(options: NodeOptions): Promise<void> {
     `--config=${writeKubeletConfig(options)}`,
     `--kubeconfig=${kubelet}`,
     `--hostname-override=${name}`,
-    `--node-ip=${addresses.server}`,
+    `--node-ip=${addresses.listen}`,
     '--root-dir=/run/kubelet',
     `--cert-dir=${join(pki.folder, 'kubelet')}`,
   ])
@@ -118,7 +123,11 @@ function writeKubeletConfig({ instance, cgroup }: NodeOptions): string {
   return writeConfig(instance, 'kubelet', {
     apiVersion: 'kubelet.config.k8s.io/v1beta1',
     kind: 'KubeletConfiguration',
-    authentication: { anonymous: { enabled: false }, webhook: { enabled: true }, x509: { clientCAFile: instance.pki.caFile } },
+    authentication: {
+      anonymous: { enabled: false },
+      webhook: { enabled: true },
+      x509: { clientCAFile: instance.pki.caFile },
+    },
     authorization: { mode: 'Webhook' },
     // The process may lack the right to lower its own oom_score_adj or to change kernel settings.
     featureGates: { KubeletInUserNamespace: true },
@@ -127,7 +136,12 @@ function writeKubeletConfig({ instance, cgroup }: NodeOptions): string {
     containerRuntimeEndpoint: `unix://${containerdSocket}`,
     enforceNodeAllocatable: [],
     // Disks of developers are full, and an image that was loaded by hand cannot be pulled again.
-    evictionHard: { 'memory.available': '50Mi', 'nodefs.available': '1%', 'nodefs.inodesFree': '1%', 'imagefs.available': '1%' },
+    evictionHard: {
+      'memory.available': '50Mi',
+      'nodefs.available': '1%',
+      'nodefs.inodesFree': '1%',
+      'imagefs.available': '1%',
+    },
     imageGCHighThresholdPercent: 100,
     imageGCLowThresholdPercent: 99,
     failSwapOn: false,

@@ -57,7 +57,15 @@ export async function createPki(folder: string): Promise<Pki> {
   async function issue(name: string, subject: x509.JsonName, extensions: x509.Extension[]): Promise<ClientIdentity> {
     const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
     const certificate = await x509.X509CertificateGenerator.create(
-      { subject, issuer: caName, publicKey: keys.publicKey, signingKey: caKeys.privateKey, ...validity(), signingAlgorithm: algorithm, extensions },
+      {
+        subject,
+        issuer: caName,
+        publicKey: keys.publicKey,
+        signingKey: caKeys.privateKey,
+        ...validity(),
+        signingAlgorithm: algorithm,
+        extensions,
+      },
       webcrypto as Crypto,
     )
     const identity = { certificatePem: certificate.toString('pem'), keyPem: await keyPem(keys.privateKey) }
@@ -74,15 +82,21 @@ export async function createPki(folder: string): Promise<Pki> {
     key: (name) => join(folder, `${name}.key`),
     async server(name, hosts) {
       const names = hosts.map((host) => ({ type: isIP(host) ? ('ip' as const) : ('dns' as const), value: host }))
-      await issue(name, [{ CN: [name] }], [
-        new x509.SubjectAlternativeNameExtension(names),
-        new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
-      ])
+      await issue(
+        name,
+        [{ CN: [name] }],
+        [
+          new x509.SubjectAlternativeNameExtension(names),
+          new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
+        ],
+      )
     },
     client(name, user, group) {
-      return issue(name, [{ CN: [user] }, ...(group === undefined ? [] : [{ O: [group] }])], [
-        new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.clientAuth]),
-      ])
+      return issue(
+        name,
+        [{ CN: [user] }, ...(group === undefined ? [] : [{ O: [group] }])],
+        [new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.clientAuth])],
+      )
     },
   }
 }

@@ -34,8 +34,24 @@ const forwarding = '/proc/sys/net/ipv4/ip_forward'
 const machineLock = '/run/lock/scanfleet-sandboxes.lock'
 
 /** Starts the first process of the namespaces; `record` is called with it at once. */
-export async function startSandbox(pause: string, logFile: string, record: (keeper: RecordedProcess) => void): Promise<Sandbox> {
-  const command = ['unshare', '--mount', '--net', '--pid', '--uts', '--ipc', '--fork', '--kill-child=SIGKILL', '--propagation', 'private', pause]
+export async function startSandbox(
+  pause: string,
+  logFile: string,
+  record: (keeper: RecordedProcess) => void,
+): Promise<Sandbox> {
+  const command = [
+    'unshare',
+    '--mount',
+    '--net',
+    '--pid',
+    '--uts',
+    '--ipc',
+    '--fork',
+    '--kill-child=SIGKILL',
+    '--propagation',
+    'private',
+    pause,
+  ]
   const keeper = start({ name: 'sandbox', command, logFile })
   record(keeper)
   return { keeper, first: await firstChild('sandbox-init', keeper) }
@@ -47,7 +63,12 @@ export function inside(first: RecordedProcess, command: readonly string[]): read
 }
 
 /** Connects the sandbox with the machine and gives it its own /proc, /run and the folders that a node writes to. */
-export async function furnishSandbox(sandbox: Sandbox, block: number, addresses: Addresses, folder: string): Promise<void> {
+export async function furnishSandbox(
+  sandbox: Sandbox,
+  block: number,
+  addresses: Addresses,
+  folder: string,
+): Promise<void> {
   const mtu = await outwardMtu()
   const link = linkName(block)
   makeCgroups(cgroupName(block))
@@ -60,7 +81,7 @@ export async function furnishSandbox(sandbox: Sandbox, block: number, addresses:
     mount -t proc proc /proc
     ip link set lo up
     ip link set ${link}n name eth0
-    ip address add ${addresses.server}/30 dev eth0
+    ip address add ${addresses.listen}/30 dev eth0
     ip link set eth0 mtu ${mtu} up
     ip route add default via ${addresses.nodeAddress}
     echo 1 > ${forwarding}
@@ -76,7 +97,11 @@ export async function furnishSandbox(sandbox: Sandbox, block: number, addresses:
 }
 
 /** Removes everything, also what a crash left half made. */
-export async function removeSandbox(block: number, processes: readonly RecordedProcess[], forwardingWasOff: boolean): Promise<void> {
+export async function removeSandbox(
+  block: number,
+  processes: readonly RecordedProcess[],
+  forwardingWasOff: boolean,
+): Promise<void> {
   await stop(processes, 0)
   const link = linkName(block)
   if (existsSync(`/sys/class/net/${link}`)) {
@@ -86,7 +111,7 @@ export async function removeSandbox(block: number, processes: readonly RecordedP
     })
   }
   for (const rule of machineRules(block)) {
-    while (await succeeds(['iptables', '-w', '-t', rule.table, '-D', ...rule.rule])) continue
+    while (await succeeds(['iptables', '-w', '-t', rule.table, '-D', ...rule.rule]));
   }
   await removeCgroups(cgroupName(block))
   await withLock(machineLock, async () => leaveMachine(forwardingWasOff))
@@ -106,7 +131,8 @@ async function outside(sandbox: Sandbox, link: string, addresses: Addresses, mtu
   await execute(['ip', 'link', 'set', `${link}n`, 'netns', String(sandbox.first.pid)])
   await execute(['ip', 'address', 'add', `${addresses.nodeAddress}/30`, 'dev', link])
   await execute(['ip', 'link', 'set', link, 'mtu', String(mtu), 'up'])
-  for (const range of [addresses.podCidr, addresses.serviceCidr]) await execute(['ip', 'route', 'add', range, 'via', addresses.server])
+  for (const range of [addresses.podCidr, addresses.serviceCidr])
+    await execute(['ip', 'route', 'add', range, 'via', addresses.listen])
   for (const { table, rule } of machineRules(block)) await execute(['iptables', '-w', '-t', table, '-I', ...rule])
   if (isForwardingOff()) writeFileSync(forwarding, '1')
 }
@@ -116,7 +142,10 @@ function machineRules(block: number): readonly { table: string; rule: readonly s
   const link = linkName(block)
   const comment = ['-m', 'comment', '--comment', link]
   return [
-    { table: 'nat', rule: ['POSTROUTING', '-s', `10.${block}.0.0/16`, '!', '-o', link, ...comment, '-j', 'MASQUERADE'] },
+    {
+      table: 'nat',
+      rule: ['POSTROUTING', '-s', `10.${block}.0.0/16`, '!', '-o', link, ...comment, '-j', 'MASQUERADE'],
+    },
     { table: 'filter', rule: ['FORWARD', '-i', link, ...comment, '-j', 'ACCEPT'] },
     { table: 'filter', rule: ['FORWARD', '-o', link, ...comment, '-j', 'ACCEPT'] },
   ]

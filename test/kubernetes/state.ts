@@ -40,7 +40,9 @@ export const defaultStateDir: string = fileURLToPath(new URL('../../.local/kuber
 /** @throws a sentence for a name that cannot be a folder, a kubeconfig context and a node. */
 export function clusterFolder(stateDir: string, name: string): string {
   if (!namePattern.test(name)) {
-    throw new Error(`"${name}" cannot be a cluster's name: use up to 32 small letters, digits and dashes, a letter first`)
+    throw new Error(
+      `"${name}" cannot be a cluster's name: use up to 32 small letters, digits and dashes, a letter first`,
+    )
   }
   return join(stateDir, name)
 }
@@ -60,5 +62,8 @@ export function readRecord(folder: string): ClusterRecord | undefined {
 export function recordedClusters(stateDir: string): readonly string[] {
   if (!existsSync(stateDir)) return []
   const folders = readdirSync(stateDir, { withFileTypes: true }).filter((entry) => entry.isDirectory())
-  return folders.map((entry) => entry.name).filter((name) => existsSync(join(stateDir, name, 'cluster.json'))).sort()
+  return folders
+    .map((entry) => entry.name)
+    .filter((name) => existsSync(join(stateDir, name, 'cluster.json')))
+    .sort()
 }

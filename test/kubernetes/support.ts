@@ -11,7 +11,9 @@ export async function kubectl(cluster: Cluster, args: readonly string[], objects
     const child = execFile(tool, ['--kubeconfig', cluster.kubeconfig, ...args], (error, stdout, stderr) =>
       error ? reject(new Error(`kubectl ${args.join(' ')}: ${stderr}`, { cause: error })) : resolve(stdout),
     )
-    child.stdin?.end(objects === undefined ? undefined : JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }))
+    child.stdin?.end(
+      objects === undefined ? undefined : JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }),
+    )
   })
 }
 
@@ -21,14 +23,17 @@ export async function eventually<T>(ask: () => Promise<T>, accept: (answer: T) =
   for (;;) {
     const answer = await ask()
     if (accept(answer)) return answer
-    if (Date.now() > deadline) throw new Error(`Waited ${seconds} s in vain; the last answer was ${JSON.stringify(answer)}`)
+    if (Date.now() > deadline)
+      throw new Error(`Waited ${seconds} s in vain; the last answer was ${JSON.stringify(answer)}`)
     await sleep(200)
   }
 }
 
 /** Ids of all processes whose command line mentions `text`. */
 export function processesThatMention(text: string): readonly number[] {
-  const pids = readdirSync('/proc').filter((entry) => /^\d+$/.test(entry)).map(Number)
+  const pids = readdirSync('/proc')
+    .filter((entry) => /^\d+$/.test(entry))
+    .map(Number)
   return pids.filter((pid) => pid !== process.pid && commandLine(pid).includes(text))
 }
 
