@@ -22,9 +22,9 @@ export interface ParserOptions {
 
 export const parserDefaults: Omit<ParserOptions, 'workerUrl'> = { workers: 2, timeoutMs: 30_000, heapMegabytes: 512 }
 
-/** The worker's file: beside this one among the sources, beside the bundle in an image. */
-export function workerUrlFor(moduleUrl: string): URL {
-  return new URL(moduleUrl.endsWith('.ts') ? './worker.ts' : './result-worker.js', moduleUrl)
+/** The worker's file: beside this one among the sources, `result-worker.js` beside the bundle in an image. */
+export function resultWorkerUrl(): URL {
+  return new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './result-worker.js', import.meta.url)
 }
 
 export function createResultParser(options: ParserOptions): ResultParser {
