@@ -98,7 +98,7 @@ export async function ensureBinaries(name: ModuleName, onProgress: Progress): Pr
   const bin = join(folder, 'bin')
   if (existsSync(bin)) return bin
   const waiting = () => onProgress(`waiting for another process that builds ${modules[name].title}`)
-  await withLock(`${folder}.lock`, () => build(name, source, cache, folder, onProgress), { onWait: waiting })
+  await withLock(join(cache, `${name}.lock`), () => build(name, source, cache, folder, onProgress), { onWait: waiting })
   return bin
 }
 
@@ -123,6 +123,8 @@ async function build(
   if (existsSync(folder)) return // the process that held the lock before built it
   const module = modules[name]
   await ensurePackages(module.debianPackages)
+  const abandoned = readdirSync(cache).filter((entry) => entry.startsWith(`building-${name}-`))
+  for (const entry of abandoned) rmSync(join(cache, entry), { recursive: true })
   const draft = mkdtempSync(join(cache, `building-${name}-`))
   const bin = join(draft, 'bin')
   try {

@@ -114,6 +114,9 @@ function controllerManager(instance: Instance, kubeconfig: string): readonly str
     '--leader-elect=false',
     '--secure-port=0',
     '--use-service-account-credentials=true',
+    // Its own limit of 20 requests per second would hold up the first service account by four seconds.
+    '--kube-api-qps=500',
+    '--kube-api-burst=500',
     `--service-account-private-key-file=${join(pki.folder, 'service-account.key')}`,
     `--root-ca-file=${pki.caFile}`,
     ...(mode === 'node' ? nodeAddresses : []),

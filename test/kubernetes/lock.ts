@@ -2,7 +2,7 @@
  * One job: let one process at a time do something on this machine.
  * Invariant: a lock whose owner is gone (crash, kill -9, reboot) is taken over; a living owner is never robbed.
  */
-import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isAlive, ownProcess, processSchema } from './processes.ts'
@@ -37,10 +37,22 @@ function claim(path: string): boolean {
     return true
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    if (!ownerLives(path)) rmSync(path, { force: true })
+    if (!ownerLives(path)) discard(path, `${draft}.dead`)
     return false
   } finally {
     rmSync(draft, { force: true })
+  }
+}
+
+/** Moves a dead owner's lock away. Somebody quicker may have replaced it by their own meanwhile; that one goes back. */
+function discard(path: string, grave: string): void {
+  try {
+    renameSync(path, grave)
+    if (ownerLives(grave)) linkSync(grave, path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  } finally {
+    rmSync(grave, { force: true })
   }
 }
 
