@@ -28,6 +28,11 @@ export function selector(selection: RepositorySelection): (repository: Selectabl
   }
 }
 
+/** For a single question; whoever asks for many repositories makes one `selector`. */
+export function isSelected(repository: Selectable, selection: RepositorySelection): boolean {
+  return selector(selection)(repository)
+}
+
 /**
  * `*` stands for any characters within one segment of the path, `**` also across segments, `?` for one character.
  * Upper and lower case are the same, as they are at the code hosts.

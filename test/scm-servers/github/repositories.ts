@@ -1,0 +1,128 @@
+/**
+ * Real git repositories for the host: made from folders of plain files with fixed authors and dates, so that a folder
+ * always becomes the same commit; or existing local repositories, served as they are.
+ */
+import { execFile } from 'node:child_process'
+import { existsSync, readdirSync } from 'node:fs'
+import { mkdir, rename, rm, symlink } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+
+/** Folder of the sample repositories that the project brings. */
+export const samplesFolder = join(import.meta.dirname, 'repositories')
+
+export interface GitRepository {
+  readonly gitDir: string
+}
+
+/** Settings of the machine or of its user must not change what is made or served. */
+export const gitEnvironment: Readonly<Record<string, string>> = {
+  PATH: process.env['PATH'] ?? '/usr/bin:/bin',
+  GIT_CONFIG_NOSYSTEM: '1',
+  GIT_CONFIG_GLOBAL: '/dev/null',
+  GIT_CONFIG_COUNT: '4',
+  GIT_CONFIG_KEY_0: 'safe.directory',
+  GIT_CONFIG_VALUE_0: '*',
+  GIT_CONFIG_KEY_1: 'uploadpack.allowAnySHA1InWant',
+  GIT_CONFIG_VALUE_1: 'true',
+  GIT_CONFIG_KEY_2: 'uploadpack.allowFilter',
+  GIT_CONFIG_VALUE_2: 'true',
+  GIT_CONFIG_KEY_3: 'core.autocrlf',
+  GIT_CONFIG_VALUE_3: 'false',
+}
+
+const author = {
+  GIT_AUTHOR_NAME: 'Dana Dev',
+  GIT_AUTHOR_EMAIL: 'dana@example.test',
+  GIT_AUTHOR_DATE: '2026-01-05T09:00:00Z',
+  GIT_COMMITTER_NAME: 'Dana Dev',
+  GIT_COMMITTER_EMAIL: 'dana@example.test',
+  GIT_COMMITTER_DATE: '2026-01-05T09:00:00Z',
+}
+
+export async function git(
+  gitDir: string,
+  args: readonly string[],
+  environment: Record<string, string> = {},
+): Promise<string> {
+  const { stdout } = await run('git', [`--git-dir=${gitDir}`, ...args], {
+    env: { ...gitEnvironment, ...environment },
+    maxBuffer: 64 * 1024 * 1024,
+  })
+  return stdout.trim()
+}
+
+/** Makes `root/OWNER/NAME.git` with one commit of all files in `source`, or without a commit if there is no source. */
+export async function makeRepository(
+  root: string,
+  owner: string,
+  name: string,
+  source?: string,
+): Promise<GitRepository> {
+  const gitDir = join(root, owner, `${name}.git`)
+  const making = `${gitDir}.making`
+  await rm(making, { recursive: true, force: true })
+  await rm(gitDir, { recursive: true, force: true })
+  await mkdir(dirname(gitDir), { recursive: true })
+  await run('git', ['init', '--quiet', '--bare', '--initial-branch=main', making], { env: { ...gitEnvironment } })
+  if (source) {
+    await git(making, ['--work-tree', source, 'add', '--force', '--all', '.'])
+    await git(making, ['--work-tree', source, 'commit', '--quiet', '--message', `Import ${name}`], author)
+  }
+  await rename(making, gitDir)
+  return { gitDir }
+}
+
+/** Serves an existing repository, with or without a work tree, as `root/OWNER/NAME.git`. Only what is committed shows. */
+export async function linkRepository(
+  root: string,
+  owner: string,
+  folder: string,
+): Promise<GitRepository & { name: string }> {
+  const path = resolve(folder)
+  const { stdout } = await run('git', ['-C', path, 'rev-parse', '--absolute-git-dir'], {
+    env: { ...gitEnvironment },
+  }).catch(() => {
+    throw new Error(`${path} is no git repository. Name folders that git knows.`)
+  })
+  const name = basename(path)
+    .replace(/\.git$/, '')
+    .replace(/[^A-Za-z0-9_.-]/g, '-')
+  const gitDir = join(root, owner, `${name}.git`)
+  await rm(gitDir, { recursive: true, force: true })
+  await mkdir(dirname(gitDir), { recursive: true })
+  await symlink(stdout.trim(), gitDir)
+  return { gitDir, name }
+}
+
+export function sampleNames(): string[] {
+  if (!existsSync(samplesFolder)) return []
+  return readdirSync(samplesFolder, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name)
+    .sort()
+}
+
+/** The branch that HEAD names, also when it has no commit yet. */
+export async function defaultBranchOf({ gitDir }: GitRepository): Promise<string> {
+  return git(gitDir, ['symbolic-ref', '--short', 'HEAD']).catch(() => 'main')
+}
+
+/** The commit of a branch, or undefined. */
+export async function branchCommit({ gitDir }: GitRepository, branch: string): Promise<string | undefined> {
+  return git(gitDir, ['rev-parse', '--verify', '--quiet', `refs/heads/${branch}^{commit}`]).catch(() => undefined)
+}
+
+export async function branchNames({ gitDir }: GitRepository): Promise<string[]> {
+  const names = await git(gitDir, ['for-each-ref', '--format=%(refname:short)', 'refs/heads'])
+  return names === '' ? [] : names.split('\n')
+}
+
+/** When the newest commit of any branch was made, or undefined in an empty repository. */
+export async function pushedAt({ gitDir }: GitRepository): Promise<string | undefined> {
+  const format = ['--sort=-committerdate', '--count=1', '--format=%(committerdate:iso-strict)', 'refs/heads']
+  const newest = await git(gitDir, ['for-each-ref', ...format])
+  return newest === '' ? undefined : new Date(newest).toISOString().replace('.000Z', 'Z')
+}
