@@ -46,7 +46,7 @@ const components = [
 const modules: Readonly<Record<ModuleName, Module>> = {
   kubernetes: {
     title: 'Kubernetes and etcd',
-    duration: 'about 4 minutes',
+    duration: '4 to 6 minutes',
     debianPackages: [],
     programs: [
       {
@@ -127,14 +127,18 @@ async function build(
   for (const entry of abandoned) rmSync(join(cache, entry), { recursive: true })
   const draft = mkdtempSync(join(cache, `building-${name}-`))
   const bin = join(draft, 'bin')
+  let stillBuilding: NodeJS.Timeout | undefined
   try {
     mkdirSync(bin)
     onProgress(`building ${module.title} (first time, ${module.duration})`)
     const started = Date.now()
+    const seconds = () => Math.round((Date.now() - started) / 1000)
+    stillBuilding = setInterval(() => onProgress(`still building ${module.title} after ${seconds()} s`), 30_000)
     for (const program of module.programs) await buildProgram(program, source, bin)
     renameSync(draft, folder)
-    onProgress(`built ${module.title} in ${Math.round((Date.now() - started) / 1000)} s`)
+    onProgress(`built ${module.title} in ${seconds()} s`)
   } finally {
+    clearInterval(stillBuilding)
     rmSync(draft, { recursive: true, force: true })
   }
 }
@@ -171,7 +175,7 @@ function go(args: readonly string[], folder: string, env: Readonly<Record<string
 
 /** Hash of the module's files and of how they are built. */
 function hashOf(name: ModuleName, source: string): string {
-  const hash = createHash('sha256').update(JSON.stringify(modules[name]))
+  const hash = createHash('sha256').update(JSON.stringify(modules[name].programs))
   const files = readdirSync(source, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
   for (const path of files.map((entry) => join(entry.parentPath, entry.name)).sort()) {
     hash.update(`${relative(source, path)}\0`).update(readFileSync(path))
