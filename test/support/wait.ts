@@ -20,7 +20,8 @@ export async function until<T>(
   for (;;) {
     const [answer, problem] = await attempt(probe)
     if (answer) return answer as Exclude<T, undefined | null | false | 0 | ''>
-    if (performance.now() > end) throw new Error(`waited ${withinMs} ms in vain for: ${what}; last: ${describe(answer, problem)}`)
+    if (performance.now() > end)
+      throw new Error(`waited ${withinMs} ms in vain for: ${what}; last: ${describe(answer, problem)}`)
     await sleep(everyMs)
   }
 }
