@@ -91,7 +91,7 @@ describe('node', () => {
 
     const open = await eventually(reach, (addresses) => addresses.length === all.length)
     await kubectl(cluster, ['apply', '--filename=-'], [onlyToServer])
-    const fenced = await eventually(reach, (addresses) => addresses.length < all.length)
+    const fenced = await eventually(reach, (addresses) => addresses.length === 1)
     await inNamespace('delete', 'networkpolicy', 'only-to-server')
     const openAgain = await eventually(reach, (addresses) => addresses.length === all.length)
 
@@ -101,9 +101,9 @@ describe('node', () => {
   })
 
   it('leaves the machine as it was: a second node comes, is killed, comes again and goes', async () => {
-    const before = await machineState()
-    await startCluster({ name: 'doomed', mode: 'node', stateDir })
+    const kernel = kernelSettings()
     const folder = join(stateDir, 'doomed')
+    const killed = await startCluster({ name: 'doomed', mode: 'node', stateDir })
     for (const pid of processesThatMention(folder)) process.kill(pid, 'SIGKILL')
     await eventually(
       () => openCluster('doomed', stateDir),
@@ -112,39 +112,62 @@ describe('node', () => {
 
     const again = await startCluster({ name: 'doomed', mode: 'node', stateDir })
     await again.loadImage(archive)
-    assert.notEqual(again.podCidr, cluster.podCidr)
+    const present = await tracesOf(again, folder)
     await again.stop()
 
-    assert.deepEqual(await machineState(), before)
-    assert.deepEqual(processesThatMention(folder), [])
-    assert.equal(await kubectl(cluster, ['get', 'namespace', namespace, '--output=name']), `namespace/${namespace}\n`)
+    assert.notEqual(again.podCidr, cluster.podCidr)
+    assert.deepEqual(present, {
+      link: true,
+      rules: 3,
+      routes: true,
+      mounts: 0,
+      cgroups: true,
+      kubernetesRules: 0,
+      processes: true,
+    })
+    const nothing = {
+      link: false,
+      rules: 0,
+      routes: false,
+      mounts: 0,
+      cgroups: false,
+      kubernetesRules: 0,
+      processes: false,
+    }
+    assert.deepEqual(await tracesOf(again, folder), nothing)
+    assert.deepEqual(await tracesOf(killed, folder), nothing)
+    assert.deepEqual(kernelSettings(), kernel)
+    assert.equal(
+      await kubectl(cluster, ['get', 'namespace', namespace, '--output=name']),
+      `namespace/${namespace}\n`,
+      'the first node goes on',
+    )
   })
 })
 
-/** What a node could leave behind on the machine. */
-async function machineState(): Promise<object> {
-  const rules = (await execute(['iptables-save']))
-    .split('\n')
-    .filter((line) => line.startsWith('-A'))
-    .sort()
-  const links = listing('/sys/class/net').filter((link) => link.startsWith('scanfleet'))
-  const cgroups = readFileSync('/proc/self/mounts', 'utf8')
-    .split('\n')
-    .filter((line) => / cgroup2? /.test(line))
+/** What of a node can be seen on the machine. Only this node is looked at: others may come and go meanwhile. */
+async function tracesOf(cluster: Cluster, folder: string): Promise<object> {
+  const [, block = ''] = cluster.podCidr.split('.')
+  const link = `scanfleet${block}`
+  const rules = (await execute(['iptables-save'])).split('\n').filter((line) => line.startsWith('-A'))
+  const mounts = readFileSync('/proc/self/mounts', 'utf8').split('\n')
+  const hierarchies = mounts.filter((line) => / cgroup2? /.test(line)).map((line) => line.split(' ')[1] ?? '')
   return {
-    rules: rules.filter((rule) => rule.includes('scanfleet') || rule.includes('KUBE-')),
-    links,
-    sets: (await execute(['ipset', 'list', '-name'])).split('\n'),
-    mounts: readFileSync('/proc/self/mounts', 'utf8')
-      .split('\n')
-      .filter((line) => /kubelet|scanfleet|containerd/.test(line)),
-    cgroups: cgroups.flatMap((line) =>
-      listing(line.split(' ')[1] ?? '').filter((group) => group.startsWith('scanfleet')),
-    ),
-    kernel: ['vm/overcommit_memory', 'kernel/panic', 'net/ipv4/ip_forward'].map((name) =>
-      readFileSync(`/proc/sys/${name}`, 'utf8'),
-    ),
+    link: listing('/sys/class/net').includes(link),
+    rules: rules.filter((rule) => rule.includes(`--comment ${link} `)).length,
+    routes: (await execute(['ip', '-4', 'route'])).includes(`10.${block}.`),
+    mounts: mounts.filter((line) => line.includes(folder) || line.includes('/var/lib/kubelet')).length,
+    cgroups: hierarchies.some((path) => listing(path).includes(link)),
+    kubernetesRules: rules.filter((rule) => rule.includes(`10.${block}.`) && rule.includes('KUBE-')).length,
+    processes: processesThatMention(folder).length > 0,
   }
+}
+
+/** Settings that a kubelet would change for the whole machine. */
+function kernelSettings(): readonly string[] {
+  return ['vm/overcommit_memory', 'kernel/panic', 'kernel/panic_on_oops'].map((name) =>
+    readFileSync(`/proc/sys/${name}`, 'utf8'),
+  )
 }
 
 function restrictedPod(name: string, args: readonly string[]): object {
