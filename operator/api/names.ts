@@ -33,6 +33,8 @@ export const annotations = {
   requestedAt: 'scanfleet.dev/requestedAt',
   /** `namespace/name` of the ScanRun that a Job and its pod serve; the controller's way back across namespaces. */
   run: 'scanfleet.dev/run',
+  /** `namespace/name` of the ManagedScan of a Job, by which its cap is counted. */
+  managedScan: 'scanfleet.dev/managed-scan',
   /** JSON facts about the attempt that must survive a restart before the ScanRun's status tells them. */
   attempt: 'scanfleet.dev/attempt',
 } as const

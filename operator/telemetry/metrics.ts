@@ -87,6 +87,7 @@ export function createMetrics(registry: Registry) {
       'connection',
       'code',
     ]),
+    codeHostSeconds: histogram('code_host_request_seconds', 'How long a code host took.', quick, ['connection']),
     codeHostLimit: gauge('code_host_limit_requests', 'Requests that the code host allows in its window.', [
       'connection',
     ]),

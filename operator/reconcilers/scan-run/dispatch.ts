@@ -1,0 +1,162 @@
+/**
+ * Starts one attempt: credential, suspended Job, then its policy and Secret, and last the write that unsuspends it. That last
+ * write is the commit point. A failure before it takes everything back; a crash before it leaves a suspended Job, which the
+ * next reconcile removes together with all that belongs to it.
+ */
+import { createHash, randomBytes } from 'node:crypto'
+import type { ManagedScan, ScanRun, ScmConnection, ScmRepository } from '../../api/kinds.ts'
+import { isAlreadyExists } from '../../kube/errors.ts'
+import type { Job } from '../../kube/objects.ts'
+import { resources } from '../../kube/resources.ts'
+import { type Attempt, type AttemptFacts, attemptName, type Endpoint, factsOf } from '../../scan/attempt.ts'
+import { buildNetworkPolicy, buildSecret } from '../../scan/companions.ts'
+import { buildJob } from '../../scan/job.ts'
+import { durationSeconds } from '../../scan/quantities.ts'
+import type { CloneCredential, Scm } from '../../scm/types.ts'
+import type { ScanRunDeps } from './index.ts'
+
+export type DispatchOutcome =
+  | { readonly outcome: 'Started'; readonly job: Job; readonly facts: AttemptFacts }
+  /** An object that is not ours has the name. */
+  | { readonly outcome: 'NameTaken'; readonly name: string }
+  /** Something of an earlier try is still there; it is looked at again when the cache has seen it. */
+  | { readonly outcome: 'Leftover' }
+
+export interface DispatchInput {
+  readonly run: ScanRun
+  readonly managedScan: ManagedScan
+  readonly repository: ScmRepository
+  readonly connection: ScmConnection
+}
+
+/** An upload may come this much later than the attempt may run: retries of the pod and clocks that differ. */
+const uploadGraceSeconds = 300
+
+export async function dispatch(input: DispatchInput, deps: ScanRunDeps, signal: AbortSignal): Promise<DispatchOutcome> {
+  const connectionKey = `${input.connection.metadata.namespace}/${input.connection.metadata.name}`
+  const scm = await deps.clients.get(connectionKey)
+  const prepared = await prepare(input, connectionKey, scm, deps, signal)
+  const { credential, uploadToken, attempt } = prepared
+  const forget = deps.redactor.register(credential.token)
+  let job: Job | undefined
+  try {
+    const created = await createJob(attempt, deps)
+    if ('outcome' in created) {
+      await deps.credentials.revoke(connectionKey, credential)
+      forget()
+      return created
+    }
+    job = created
+    const gatewayCa = await deps.gateway.ca()
+    const codeHostCa = deps.clients.caOf(connectionKey)
+    const secrets = { token: credential.token, uploadToken, gatewayCa, ...(codeHostCa !== undefined && { codeHostCa }) }
+    await Promise.all([
+      create(deps, resources.networkPolicies, buildNetworkPolicy(attempt, job, deps.settings)),
+      create(deps, resources.secrets, buildSecret(attempt, job, secrets, deps.settings)),
+    ])
+    deps.credentials.keep(job.metadata.uid, credential, forget)
+    job = await unsuspend(job, deps)
+    return { outcome: 'Started', job, facts: attempt.facts }
+  } catch (error) {
+    await takeBack(job, connectionKey, credential, deps)
+    forget()
+    throw error
+  }
+}
+
+async function prepare(input: DispatchInput, connectionKey: string, scm: Scm, deps: ScanRunDeps, signal: AbortSignal) {
+  const { run, managedScan, repository, connection } = input
+  const { spec } = repository
+  if (spec.cloneUrl === undefined) throw new Error(`the ScmRepository ${repository.metadata.name} has no cloneUrl`)
+  const ref = { id: spec.id, fullName: spec.fullName, cloneUrl: spec.cloneUrl }
+  const head = run.spec.commit
+    ? { commit: run.spec.commit, branch: run.spec.branch }
+    : await scm.resolveHead(ref, run.spec.branch ?? spec.defaultBranch, signal)
+  const url = new URL(spec.cloneUrl)
+  const codeHost: Endpoint = {
+    host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
+    port: Number(url.port || 443),
+    addresses: await deps.resolve(url.hostname),
+  }
+  const gateway = await deps.gateway.endpoint()
+  const uploadToken = randomBytes(32).toString('base64url')
+  const credential = await scm.mintCloneCredential(ref, signal)
+  const seconds = durationSeconds(managedScan.spec.limits.timeout) + uploadGraceSeconds
+  const facts: AttemptFacts = {
+    runUid: run.metadata.uid,
+    number: 1,
+    repositoryName: repository.metadata.name,
+    repositoryId: spec.id,
+    repository: spec.fullName,
+    ...(head.branch !== undefined && { branch: head.branch }),
+    commit: head.commit,
+    uploadTokenDigest: createHash('sha256').update(uploadToken).digest('hex'),
+    uploadExpirationTime: new Date(deps.now().getTime() + seconds * 1000).toISOString(),
+    products: [...managedScan.spec.products],
+    image: deps.settings.image,
+    connection: connectionKey,
+    minted: credential.minted,
+  }
+  const attempt: Attempt = {
+    run,
+    managedScan,
+    facts,
+    policy: managedScan.spec.policy ?? [],
+    cloneUrl: spec.cloneUrl,
+    codeHost,
+    gateway,
+    forbidden: await deps.gateway.forbidden(),
+    username: credential.username,
+    hasCodeHostCa: connection.spec.tls?.caConfigMapRef !== undefined,
+  }
+  return { credential, uploadToken, attempt }
+}
+
+async function createJob(attempt: Attempt, deps: ScanRunDeps): Promise<Job | DispatchOutcome> {
+  const { scanNamespace } = deps.settings
+  const name = attemptName(attempt.facts.runUid, attempt.facts.number)
+  try {
+    const job = await deps.client.create(resources.jobs, scanNamespace, buildJob(attempt, deps.settings))
+    deps.caches.jobs.observe(`${scanNamespace}/${name}`, job)
+    return job
+  } catch (error) {
+    if (!isAlreadyExists(error)) throw error
+    const existing = await deps.client.get(resources.jobs, scanNamespace, name)
+    if (existing !== undefined && factsOf(existing)?.runUid !== attempt.facts.runUid)
+      return { outcome: 'NameTaken', name }
+    return { outcome: 'Leftover' }
+  }
+}
+
+/** The commit point. The version that we created is a precondition, so nobody else's Job is ever started. */
+async function unsuspend(job: Job, deps: ScanRunDeps): Promise<Job> {
+  const { name, namespace, resourceVersion } = job.metadata
+  const patch = { metadata: { resourceVersion }, spec: { suspend: false } }
+  const started = await deps.client.patch(resources.jobs, namespace, name, patch, { type: 'merge' })
+  deps.caches.jobs.observe(`${namespace}/${name}`, started)
+  return started
+}
+
+async function takeBack(
+  job: Job | undefined,
+  connection: string,
+  credential: CloneCredential,
+  deps: ScanRunDeps,
+): Promise<void> {
+  await deps.credentials.revoke(connection, credential)
+  if (job === undefined) return
+  const { name, namespace, uid } = job.metadata
+  try {
+    await deps.client.delete(resources.jobs, namespace, name, { uid, propagationPolicy: 'Background' })
+  } catch (error) {
+    deps.log.warn({ job: name, err: error }, 'a Job that was not started could not be deleted yet')
+  }
+}
+
+async function create(
+  deps: ScanRunDeps,
+  resource: Parameters<ScanRunDeps['client']['create']>[0],
+  object: unknown,
+): Promise<void> {
+  await deps.client.create(resource, deps.settings.scanNamespace, object)
+}

@@ -1,0 +1,118 @@
+/**
+ * What became of an attempt, from what the kubelet and the Job controller report. Pure. The reason that a container gave in
+ * its termination message wins over the exit code, and the container that failed first wins over those that followed.
+ */
+import type { ScanRunReason } from '../api/conditions.ts'
+import type { ContainerStatus, Job, Pod } from '../kube/objects.ts'
+import { type ExitReason, exitCodes, terminationSchema } from './contract/exit.ts'
+
+export interface Failure {
+  readonly reason: ScanRunReason
+  readonly message: string
+}
+
+/** How an attempt stands. `Ended` means that the pod is done and said nothing bad: the result must have been accepted. */
+export type AttemptState =
+  | { readonly state: 'Starting'; readonly hindrance?: string }
+  | { readonly state: 'Running' }
+  | { readonly state: 'Ended' }
+  | { readonly state: 'Failed'; readonly failure: Failure }
+
+export function classify(job: Job, pod: Pod | undefined): AttemptState {
+  const jobFailed = job.status?.conditions?.find(
+    (condition) => condition.type === 'Failed' && condition.status === 'True',
+  )
+  if (jobFailed?.reason === 'DeadlineExceeded') {
+    return failed('DeadlineExceeded', 'The attempt took longer than limits.timeout allows.')
+  }
+  if (pod !== undefined) {
+    const failure = podFailure(pod)
+    if (failure !== undefined) return { state: 'Failed', failure }
+    if (pod.status?.phase === 'Succeeded') return { state: 'Ended' }
+  }
+  if (jobFailed !== undefined) {
+    return pod === undefined || pod.metadata.deletionTimestamp !== undefined
+      ? failed('JobLost', 'The pod was deleted before a result came.')
+      : failed('NoResult', jobFailed.message ?? 'The Job failed without saying why.')
+  }
+  if (pod === undefined) return { state: 'Starting' }
+  if (pod.status?.phase === 'Running') return { state: 'Running' }
+  const hindrance = startHindrance(pod)
+  return { state: 'Starting', ...(hindrance !== undefined && { hindrance }) }
+}
+
+/** When the clone container ended, whatever its outcome; undefined while it may still need its credential. */
+export function cloneEndedAt(pod: Pod | undefined): Date | undefined {
+  const terminated = pod?.status?.containerStatuses?.find(({ name }) => name === 'clone')?.state?.terminated
+  return terminated === undefined ? undefined : new Date(terminated.finishedAt ?? Date.now())
+}
+
+function podFailure(pod: Pod): Failure | undefined {
+  if (pod.status?.reason === 'Evicted') {
+    return { reason: 'Evicted', message: `The node evicted the pod: ${pod.status.message ?? 'no reason given'}` }
+  }
+  const statuses = [...(pod.status?.containerStatuses ?? [])].sort(byName)
+  const failures = statuses.map(containerFailure).filter((failure) => failure !== undefined)
+  // `scan` only says that nothing was handed over when `clone` failed; the cause is what counts.
+  const cause = failures.find((failure) => failure.reason !== 'NothingHandedOver') ?? failures[0]
+  if (cause !== undefined) return cause
+  if (pod.status?.phase !== 'Failed') return undefined
+  return {
+    reason: 'NoResult',
+    message: `The pod failed: ${pod.status.message ?? pod.status.reason ?? 'no reason given'}`,
+  }
+}
+
+function containerFailure(status: ContainerStatus): Failure | undefined {
+  const terminated = status.state?.terminated
+  if (terminated === undefined || terminated.exitCode === 0) return undefined
+  if (terminated.reason === 'OOMKilled') {
+    return { reason: 'OutOfMemory', message: `The container ${status.name} passed its memory limit.` }
+  }
+  const said = parseTermination(terminated.message)
+  if (said !== undefined) return said
+  const known = reasonOf(terminated.exitCode)
+  if (known !== undefined)
+    return { reason: known, message: `The container ${status.name} ended with code ${terminated.exitCode}.` }
+  // Killed from outside without a word: most likely the kernel, since the runtime does not always see which process it took.
+  if (terminated.exitCode === 137) return { reason: 'OutOfMemory', message: `The container ${status.name} was killed.` }
+  return {
+    reason: status.name === 'clone' ? 'CloneFailed' : 'InternalError',
+    message: `The container ${status.name} ended with code ${terminated.exitCode}${terminated.reason ? ` (${terminated.reason})` : ''}.`,
+  }
+}
+
+function parseTermination(text: string | undefined): Failure | undefined {
+  if (!text) return undefined
+  try {
+    return terminationSchema.safeParse(JSON.parse(text)).data
+  } catch {
+    return undefined
+  }
+}
+
+function reasonOf(code: number): ExitReason | undefined {
+  return (Object.keys(exitCodes) as ExitReason[]).find((reason) => exitCodes[reason] === code)
+}
+
+/** Why a pod that was not started yet may never start. */
+function startHindrance(pod: Pod): string | undefined {
+  const unscheduled = pod.status?.conditions?.find(({ type, status }) => type === 'PodScheduled' && status === 'False')
+  if (unscheduled !== undefined) return unscheduled.message ?? unscheduled.reason
+  for (const { state } of pod.status?.containerStatuses ?? []) {
+    const waiting = state?.waiting
+    if (waiting?.reason !== undefined && waiting.reason !== 'ContainerCreating') {
+      return `${waiting.reason}${waiting.message ? `: ${waiting.message}` : ''}`
+    }
+  }
+  return undefined
+}
+
+/** `clone` before `scan`: what happened first comes first. */
+function byName(a: ContainerStatus, b: ContainerStatus): number {
+  return a.name < b.name ? -1 : 1
+}
+
+function failed(reason: ScanRunReason, message: string): AttemptState {
+  return { state: 'Failed', failure: { reason, message } }
+}
