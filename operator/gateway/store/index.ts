@@ -55,7 +55,7 @@ export interface FindingsStore {
   close(): Promise<void>
 }
 
-/** Opens the database and brings its tables up to date; several processes may do so at once. */
+/** Opens the database and brings its tables up to date. Several processes may share a PostgreSQL, never a SQLite file. */
 export async function openStore(options: StoreOptions): Promise<FindingsStore> {
   const db = new Kysely<Tables>({ dialect: createDialect(options) })
   try {
