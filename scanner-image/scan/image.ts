@@ -18,7 +18,7 @@ export async function imagePaths(): Promise<ImagePaths> {
     semgrepPython: '/opt/semgrep',
     gitleaks: '/usr/local/bin/gitleaks',
     osvScanner: '/usr/local/bin/osv-scanner',
-    rules: `${home}/rules/code`,
+    rules: `${home}/rules`,
     gitleaksConfig: `${home}/rules/secrets/gitleaks.toml`,
     advisories: mounted ? mountedAdvisories : `${home}/advisories`,
   }
