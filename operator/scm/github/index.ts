@@ -19,7 +19,7 @@ import { type Caller, createGitHubClient } from './client.ts'
 import { explain, organizationsLeftOut, Refusal } from './failures.ts'
 import { appIdentity, tokenIdentity } from './identity.ts'
 import { type Listing, listingOf } from './listing.ts'
-import { toRepository } from './map.ts'
+import { isEmpty, toRepository } from './map.ts'
 import { nothingSchema, refSchema, repositorySchema } from './schema.ts'
 import { testApp, testToken } from './test-connection.ts'
 
@@ -118,7 +118,7 @@ export const createGitHub: ScmFactory = (options, deps) => {
       if (error instanceof Refusal && error.status === 409) throw repositoryEmpty(repository)
       return understood(
         () => Promise.reject(error),
-        () => branchNotFound(repository, name, data.pushed_at === null),
+        () => branchNotFound(repository, name, isEmpty(data)),
       )
     }
   }

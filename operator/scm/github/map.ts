@@ -14,7 +14,7 @@ export function toRepository(raw: GitHubRepository, webOrigin: string): Reposito
     id: raw.id,
     fullName: raw.full_name,
     // The host names a default branch even before the first push.
-    ...(raw.pushed_at === null ? {} : { defaultBranch: raw.default_branch }),
+    ...(isEmpty(raw) ? {} : { defaultBranch: raw.default_branch }),
     cloneUrl: raw.clone_url,
     webUrl: raw.html_url,
     visibility: visibilityOf(raw),
@@ -24,6 +24,11 @@ export function toRepository(raw: GitHubRepository, webOrigin: string): Reposito
     ...(raw.language ? { language: raw.language } : {}),
     ...(raw.size === undefined ? {} : { sizeKilobytes: raw.size }),
   }
+}
+
+/** Never pushed to: no time of a push, or that of its making. The size alone lags. */
+export function isEmpty(raw: GitHubRepository): boolean {
+  return raw.pushed_at === null || (raw.size === 0 && raw.pushed_at !== undefined && raw.pushed_at === raw.created_at)
 }
 
 function visibilityOf(raw: GitHubRepository): Repository['visibility'] {

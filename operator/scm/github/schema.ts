@@ -25,6 +25,7 @@ export const repositorySchema = z.object({
   language: z.string().max(100).nullish(),
   size: z.int().nonnegative().optional(),
   pushed_at: time.nullish(),
+  created_at: time.nullish(),
 })
 export type GitHubRepository = z.infer<typeof repositorySchema>
 

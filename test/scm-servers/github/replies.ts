@@ -114,11 +114,12 @@ export async function repositoryReply(
   }
 }
 
-/** What only the single repository's own address adds. */
+/** What only the single repository's own address adds. There, a repository without a push counts as pushed when made. */
 export async function fullRepositoryReply(
   ...args: Parameters<typeof repositoryReply>
 ): Promise<Record<string, unknown>> {
-  return { ...(await repositoryReply(...args)), network_count: 0, subscribers_count: 0 }
+  const reply = await repositoryReply(...args)
+  return { ...reply, pushed_at: reply['pushed_at'] ?? born, network_count: 0, subscribers_count: 0 }
 }
 
 export function installationReply(
