@@ -59,18 +59,30 @@ describe('the schemas', () => {
       it('bounds every string', () => {
         const bounded = ({ maxLength, format, enum: values }: Schema) => (maxLength ?? format ?? values) !== undefined
         const isIdentity = (path: string) => path === '.apiVersion' || path === '.kind'
-        assert.deepEqual(wrong(({ path, schema }) => schema.type === 'string' && !isIdentity(path) && !bounded(schema)), [])
+        assert.deepEqual(
+          wrong(({ path, schema }) => schema.type === 'string' && !isIdentity(path) && !bounded(schema)),
+          [],
+        )
       })
 
       it('bounds every list and every map', () => {
-        assert.deepEqual(wrong(({ schema }) => schema.type === 'array' && schema.maxItems === undefined), [])
+        assert.deepEqual(
+          wrong(({ schema }) => schema.type === 'array' && schema.maxItems === undefined),
+          [],
+        )
         const isMap = ({ schema }: Place) => schema.additionalProperties !== undefined
-        assert.deepEqual(wrong((place) => isMap(place) && place.schema.maxProperties === undefined), [])
+        assert.deepEqual(
+          wrong((place) => isMap(place) && place.schema.maxProperties === undefined),
+          [],
+        )
       })
 
       it('gives every rule a sentence of its own', () => {
         const rules = places.flatMap(({ schema }) => schema['x-kubernetes-validations'] ?? [])
-        assert.deepEqual(rules.filter(({ message }) => (message ?? '').length < 20), [])
+        assert.deepEqual(
+          rules.filter(({ message }) => (message ?? '').length < 20),
+          [],
+        )
       })
 
       it('keeps status out of reach of manifests and has conditions in it', () => {
