@@ -128,7 +128,7 @@ export function createLeaderElection(options: LeaderOptions): LeaderElection {
         const left = leading ? renewedAt + renewDeadlineMs - performance.now() : renewDeadlineMs
         // Also true after a pause of the whole process, before anything is written.
         if (left <= 0) return lose()
-        await tryOnce(AbortSignal.any([signal, AbortSignal.timeout(left)]))
+        await tryOnce(AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(left))]))
       } catch (error) {
         if (signal.aborted) return
         if (isConflict(error) || isAlreadyExists(error)) {
