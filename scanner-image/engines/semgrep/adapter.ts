@@ -7,6 +7,7 @@ import { z } from 'zod'
 import type { Severity } from '../../../operator/scan/contract/result.ts'
 import { digestFolder } from '../../shared/digest.ts'
 import { ScannerFailure, shorten } from '../../shared/failure.ts'
+import { printable } from '../../shared/printable.ts'
 import type { ProcessResult } from '../../shared/process.ts'
 import type { Engine, EngineOutcome, EngineRequest, Finding, ImagePaths, Rule, SourceTree } from '../engine.ts'
 import { engineFailed, runEngine } from '../environment.ts'
@@ -37,10 +38,9 @@ const reportSchema = z.object({
   errors: z.array(
     z.object({
       level: z.string(),
-      type: z.unknown(),
       message: z.string().optional(),
-      rule_id: z.string().optional(),
-      path: z.string().optional(),
+      rule_id: z.string().nullish(),
+      path: z.string().nullish(),
     }),
   ),
 })
@@ -128,27 +128,33 @@ function options(paths: ImagePaths, request: EngineRequest): string[] {
 }
 
 function readReport(result: ProcessResult): EngineOutcome {
-  // 7 is "no rule could be loaded"; the report says which one and why.
-  if (result.exitCode !== 0 && result.exitCode !== 7) throw engineFailed('semgrep', result)
-  let report: Report
-  try {
-    report = reportSchema.parse(JSON.parse(result.stdout.toString('utf8')))
-  } catch (cause) {
-    throw new ScannerFailure('EngineFailed', 'semgrep wrote a report that cannot be read.', { cause })
-  }
-  const broken = report.errors.find(
-    ({ rule_id, path, level }) => level === 'error' && rule_id !== undefined && path === undefined,
-  )
+  const parsed = reportSchema.safeParse(parseJson(result.stdout))
+  if (!parsed.success) throw engineFailed('semgrep', result)
+  const report = parsed.data
+  const broken = report.errors.find(({ level, rule_id, path }) => level === 'error' && rule_id != null && path == null)
+  // 7: no rule could be loaded at all.
   if (broken !== undefined || result.exitCode === 7) {
-    const words = `${broken?.rule_id ?? ''} ${broken?.message ?? ''}`
-    throw new ScannerFailure('ScannerIncomplete', `A Semgrep rule cannot be read: ${shorten(words, 500)}`)
+    const words = [broken?.message ?? report.errors[0]?.message ?? 'no rule could be loaded']
+    throw new ScannerFailure(
+      'ScannerIncomplete',
+      `A Semgrep rule cannot be read: ${shorten(printable(words.join(' ')), 500)}`,
+    )
   }
-  const partial = new Set(report.errors.map(({ path }) => path).filter((path) => path !== undefined))
+  if (result.exitCode !== 0) throw engineFailed('semgrep', result)
+  const partial = new Set(report.errors.map(({ path }) => path).filter((path) => path != null))
   return {
     exitCode: result.exitCode,
     findings: report.results.map(toFinding),
     rules: toRules(report),
     ...(partial.size > 0 && { notice: `${partial.size} files could be analysed only in part` }),
+  }
+}
+
+function parseJson(text: Buffer): unknown {
+  try {
+    return JSON.parse(text.toString('utf8'))
+  } catch {
+    return undefined
   }
 }
 
