@@ -1,0 +1,83 @@
+/** One job: install the chart with the values that this machine or cluster needs. */
+import { chownSync, mkdirSync, writeFileSync } from 'node:fs'
+import { isIPv6 } from 'node:net'
+import { join } from 'node:path'
+import { stringify } from 'yaml'
+import { z } from 'zod'
+import type { Images } from './images.ts'
+import { type Access, helm, kubectl, kubectlJson } from './kubectl.ts'
+import { codeHost, demoFolder, namespaces, release, root } from './settings.ts'
+
+export interface Installation {
+  readonly images: Images
+  /** Address of the demo code host, when there is one. */
+  readonly codeHostAddress: string | undefined
+  /** The cluster is ours: it has no StorageClass, and its node is this machine. */
+  readonly ownNode: boolean
+}
+
+export async function install(access: Access, installation: Installation): Promise<void> {
+  const values = join(demoFolder, 'values.yaml')
+  mkdirSync(demoFolder, { recursive: true })
+  writeFileSync(values, stringify(await toValues(access, installation)))
+  await kubectl(access, ['apply', '-f', '-'], stringify(namespace))
+  const chart = join(root, 'charts', 'scanfleet')
+  const where = ['--namespace', namespaces.operator, '--values', values]
+  await helm(access, ['upgrade', '--install', release, chart, ...where, '--wait', '--timeout', '5m'])
+}
+
+const namespace = {
+  apiVersion: 'v1',
+  kind: 'Namespace',
+  metadata: { name: namespaces.operator, labels: { 'pod-security.kubernetes.io/enforce': 'restricted' } },
+}
+
+async function toValues(access: Access, { images, codeHostAddress, ownNode }: Installation): Promise<object> {
+  return {
+    image: images.operator,
+    scannerImage: images.scanner,
+    scans: { namespace: namespaces.scans },
+    networkPolicy: {
+      apiServer: { ports: await apiServerPorts(access) },
+      codeHosts: { ports: [443, codeHost.port] },
+    },
+    ...(codeHostAddress && {
+      controller: {
+        allowedPrivateNetworks: [`${codeHostAddress}/${isIPv6(codeHostAddress) ? 128 : 32}`],
+        hostAliases: [{ ip: codeHostAddress, hostnames: [codeHost.name] }],
+      },
+    }),
+    ...(ownNode && volumeOnThisMachine()),
+  }
+}
+
+/** NetworkPolicies see the port behind the Service `kubernetes`, and clusters choose it freely. */
+async function apiServerPorts(access: Access): Promise<number[]> {
+  const selector = ['-l', 'kubernetes.io/service-name=kubernetes']
+  const slices = slicesSchema.parse(await kubectlJson(access, ['get', 'endpointslices', '-n', 'default', ...selector]))
+  const ports = slices.items.flatMap((slice) => slice.ports.map(({ port }) => port))
+  return [...new Set([443, ...ports])]
+}
+
+const slicesSchema = z.object({ items: z.array(z.object({ ports: z.array(z.object({ port: z.int() })) })) })
+
+/** Findings outlive the gateway's pod, also without a provisioner of volumes. */
+function volumeOnThisMachine(): object {
+  const folder = join(demoFolder, 'findings')
+  mkdirSync(folder, { recursive: true })
+  if (process.getuid?.() === 0) chownSync(folder, 65532, 65532)
+  const volume = {
+    apiVersion: 'v1',
+    kind: 'PersistentVolume',
+    metadata: { name: `${release}-findings` },
+    spec: {
+      capacity: { storage: '5Gi' },
+      accessModes: ['ReadWriteOnce'],
+      persistentVolumeReclaimPolicy: 'Retain',
+      storageClassName: '',
+      claimRef: { namespace: namespaces.operator, name: `${release}-gateway-store` },
+      hostPath: { path: folder, type: 'Directory' },
+    },
+  }
+  return { store: { sqlite: { persistence: { storageClassName: '' } } }, extraObjects: [volume] }
+}
