@@ -1,5 +1,5 @@
 /** `npm run scm-server -- github …`: runs a demo code host until it is stopped, for people and for `make demo`. */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { startGitHubServer } from './github/index.ts'
@@ -45,8 +45,9 @@ async function main(): Promise<void> {
     samples: values.samples,
   })
   const token = join(folder, 'token')
-  mkdirSync(folder, { recursive: true })
-  writeFileSync(token, server.issueToken(), { mode: 0o600 })
+  // Whoever was given the token keeps it over a restart.
+  const known = existsSync(token) ? { token: readFileSync(token, 'utf8') } : {}
+  writeFileSync(token, server.issueToken(known), { mode: 0o600 })
   const facts = {
     pid: process.pid,
     url: server.url,

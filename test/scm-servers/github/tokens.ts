@@ -10,6 +10,8 @@ function random(length: number): string {
 }
 
 export interface IssueOptions {
+  /** The token itself, to have the same one after a restart; a new one if absent. */
+  readonly token?: string
   readonly kind?: 'Classic' | 'FineGrained'
   readonly login?: string
   readonly scopes?: readonly string[]
@@ -22,7 +24,7 @@ export interface IssueOptions {
 export function issueToken(state: HostState, options: IssueOptions = {}): TokenRecord {
   const kind = options.kind ?? 'Classic'
   return remember(state, {
-    token: kind === 'Classic' ? `ghp_${random(36)}` : `github_pat_${random(22)}_${random(59)}`,
+    token: options.token ?? (kind === 'Classic' ? `ghp_${random(36)}` : `github_pat_${random(22)}_${random(59)}`),
     kind,
     login: options.login ?? 'dana-dev',
     scopes: kind === 'Classic' ? (options.scopes ?? ['repo', 'read:org']) : [],
