@@ -15,7 +15,7 @@ export interface ScanRunFields {
       name: string
     }
     /**
-     * The repository, by exactly one of name and fullName.
+     * The repository, by name, by fullName, or by both; then name decides and fullName is for people.
      */
     repository: {
       /**

@@ -103,7 +103,11 @@ async function createRun(
       },
       ownerReferences: [{ apiVersion, kind: 'ManagedScan', name: scanName, uid, controller: true }],
     },
-    spec: { managedScanRef: { name: scanName }, repository: { name: repository.metadata.name }, reason },
+    spec: {
+      managedScanRef: { name: scanName },
+      repository: { name: repository.metadata.name, fullName: repository.spec.fullName },
+      reason,
+    },
   }
   try {
     const created = await client.create(resources.scanRuns, namespace, run, { fieldManager: fieldManagers.managedScan })

@@ -128,11 +128,18 @@ async function createJob(attempt: Attempt, deps: ScanRunDeps): Promise<Job | Dis
   }
 }
 
-/** The commit point. The version that we created is a precondition, so nobody else's Job is ever started. */
+/**
+ * The commit point. The very Job that we created, still suspended, is the precondition; its resourceVersion would not do,
+ * since the Job controller writes its status at about the same time.
+ */
 async function unsuspend(job: Job, deps: ScanRunDeps): Promise<Job> {
-  const { name, namespace, resourceVersion } = job.metadata
-  const patch = { metadata: { resourceVersion }, spec: { suspend: false } }
-  const started = await deps.client.patch(resources.jobs, namespace, name, patch, { type: 'merge' })
+  const { name, namespace, uid } = job.metadata
+  const patch = [
+    { op: 'test', path: '/metadata/uid', value: uid },
+    { op: 'test', path: '/spec/suspend', value: true },
+    { op: 'replace', path: '/spec/suspend', value: false },
+  ]
+  const started = await deps.client.patch(resources.jobs, namespace, name, patch, { type: 'json' })
   deps.caches.jobs.observe(`${namespace}/${name}`, started)
   return started
 }

@@ -37,6 +37,7 @@ export interface Due {
 export const secretPollMs = 30_000
 const checkIntervalMs = 5 * 60_000
 const firstRetryMs = 15_000
+const aboutSecret: ReadonlySet<ConnectionReason> = new Set(['SecretNotFound', 'SecretKeyMissing', 'SecretEmpty'])
 
 export function due(connection: ScmConnection, memory: Memory, clientChanged: boolean, now: Date): Due {
   const requested = pendingRequest(connection, memory) !== undefined
@@ -132,7 +133,9 @@ function readinessOf(outcome: Outcome | undefined, repositories: number | undefi
   if (!outcome.ok) {
     const { stalled } = connectionReasons[outcome.reason]
     const progress = stalled ? conditionTypes.Stalled : conditionTypes.Reconciling
-    return { ready: 'False' as const, reason: outcome.reason, message: `${outcome.message} (${credential})`, progress }
+    // Which credential acted; where the Secret itself is at fault, the message names it already.
+    const acted = aboutSecret.has(outcome.reason) ? '' : ` (${credential})`
+    return { ready: 'False' as const, reason: outcome.reason, message: `${outcome.message}${acted}`, progress }
   }
   const { account, missing, warnings } = outcome.report
   if (missing.length > 0) {
