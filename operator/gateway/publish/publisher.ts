@@ -5,14 +5,17 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
+import type { ScanRunReason } from '../../api/conditions.ts'
+import type { ScanRun } from '../../api/kinds.ts'
 import { fieldManagers } from '../../api/names.ts'
 import type { KubeClient } from '../../kube/client.ts'
+import { findCondition, isTrue } from '../../kube/conditions.ts'
 import { isConflict, isNotFound } from '../../kube/errors.ts'
 import { createQueue } from '../../kube/queue.ts'
 import { resources } from '../../kube/resources.ts'
 import type { Metrics } from '../../telemetry/metrics.ts'
 import { hasEnded, type Runs } from '../runs.ts'
-import type { FindingsStore } from '../store/index.ts'
+import type { FindingsStore, StoredScan } from '../store/index.ts'
 import type { Publication } from '../store/schema.ts'
 import { statusFor } from './status.ts'
 
@@ -58,7 +61,8 @@ export function createPublisher(deps: PublisherDeps): Publisher {
     const run = runs.find(runUid)
     const settle = (publication: Publication) => store.markPublished(runUid, attempt, publication, now().toISOString())
     if (!run) return void (await settle('RunGone'))
-    if (hasEnded(run) || run.status?.attempt?.number !== attempt) return void (await settle('RunEnded'))
+    if (hasEnded(run)) return void (await settle(tells(run, scan) ? 'Written' : 'RunEnded'))
+    if (run.status?.attempt?.number !== attempt) return void (await settle('RunEnded'))
     try {
       const { namespace } = run.metadata
       const status = statusFor(scan, run, now())
@@ -99,6 +103,14 @@ export function createPublisher(deps: PublisherDeps): Publisher {
       await queue.stop(hurry)
     },
   }
+}
+
+/** Whether the end that the run shows is this outcome, so that our write arrived and only its answer was lost. */
+function tells(run: ScanRun, { attempt, summary }: StoredScan): boolean {
+  if (run.status?.attempt?.number !== attempt) return false
+  const { conditions } = run.status
+  if (summary.outcome === 'Accepted') return isTrue(conditions, 'Complete')
+  return findCondition(conditions, 'Failed')?.reason === ('ResultInvalid' satisfies ScanRunReason)
 }
 
 function keyOf(runUid: string, attempt: number): string {

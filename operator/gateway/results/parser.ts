@@ -2,6 +2,7 @@
  * Runs the checks of uploads in a few worker threads, each with a bound of time. A worker that passes it, or that dies,
  * is replaced, and its upload is refused; the others never notice.
  */
+import { existsSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { type ResultDocument, ResultRefused } from './document.ts'
 import type { WorkerReply } from './worker.ts'
@@ -22,12 +23,14 @@ export interface ParserOptions {
 
 export const parserDefaults: Omit<ParserOptions, 'workerUrl'> = { workers: 2, timeoutMs: 30_000, heapMegabytes: 512 }
 
-/** The worker's file: beside this one among the sources, `result-worker.js` beside the bundle in an image. */
+/** The worker's file: beside this one among the sources, `result-worker.mjs` beside the bundle in an image. */
 export function resultWorkerUrl(): URL {
-  return new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './result-worker.js', import.meta.url)
+  return new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './result-worker.mjs', import.meta.url)
 }
 
+/** Throws when the worker's file is not there: an image without it must not look healthy. */
 export function createResultParser(options: ParserOptions): ResultParser {
+  if (!existsSync(options.workerUrl)) throw new Error(`the worker that checks results is missing: ${options.workerUrl}`)
   const idle: Worker[] = []
   const waiting: ((worker: Worker) => void)[] = []
   let started = 0
