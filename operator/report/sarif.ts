@@ -2,6 +2,7 @@
  * Writes stored findings as a SARIF 2.1.0 log, one run for each engine, for the tools that a team already has. Pure.
  * Paths become URI references relative to the repository's root (`%SRCROOT%`).
  */
+import type { Log, Result } from 'sarif'
 import { fingerprintKey } from '../scan/contract/sarif.ts'
 import type { Finding, FindingChange, SarifRule } from './finding.ts'
 
@@ -16,7 +17,7 @@ export interface SarifExport {
   readonly rules: readonly { readonly tool: string; readonly rule: SarifRule }[]
 }
 
-export function writeSarif(input: SarifExport): object {
+export function writeSarif(input: SarifExport): Log {
   return {
     $schema: 'https://json.schemastore.org/sarif-2.1.0.json',
     version: '2.1.0',
@@ -40,7 +41,7 @@ export function writeSarif(input: SarifExport): object {
   }
 }
 
-function writeResult(finding: SarifExport['findings'][number]): object {
+function writeResult(finding: SarifExport['findings'][number]): Result {
   const { snippet, region } = finding
   return {
     ruleId: finding.ruleId,

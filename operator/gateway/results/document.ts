@@ -146,8 +146,9 @@ function toFinding(tool: string, result: SarifResult): Finding {
 
 /** Replaces what no text of a finding needs and what databases, terminals and browsers trip over. */
 function clean(text: string): string {
+  const lines = text.toWellFormed().replaceAll('\r\n', '\n')
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this replaces
-  return text.toWellFormed().replace(/[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]/g, '\ufffd')
+  return lines.replace(/[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]/g, '\ufffd')
 }
 
 /** `clean` for every string of a small object that a schema has bounded already. */
