@@ -161,7 +161,7 @@ export function createLeaderElection(options: LeaderOptions): LeaderElection {
     const now = microTimestamp(new Date())
     const spec = { ...lease.spec, holderIdentity: '', leaseDurationSeconds: 1, renewTime: now }
     try {
-      await write(lease, spec, AbortSignal.timeout(retryMs))
+      await write(lease, spec, AbortSignal.timeout(Math.ceil(retryMs)))
       log.info({ identity, lease: name }, 'gave the lease back')
     } catch (error) {
       log.warn({ identity, lease: name, err: error }, 'the lease could not be given back and will expire')
