@@ -21,8 +21,9 @@ export async function takeDown(progress: Progress, interrupted = false): Promise
     await progress.step('remove the cluster', () =>
       interrupted ? stopInterrupted(clusterName) : stopCluster(clusterName),
     )
+    remember({ cluster: undefined })
   }
-  await progress.step('stop the image builder', stopDocker)
+  if (record.imageBuilder) await progress.step('stop the image builder', stopDocker)
   forgetAll()
 }
 

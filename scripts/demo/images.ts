@@ -1,9 +1,14 @@
 /** One job: build both images and bring them to the nodes of the target cluster. */
+import { spawn } from 'node:child_process'
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { z } from 'zod'
 import type { Cluster } from '../../test/kubernetes/cluster.ts'
 import { type BuiltImage, buildImage, loadImage } from '../images/build.ts'
+import { cacheFolder } from '../images/paths.ts'
 import { type Access, execute, kubectlJson } from './kubectl.ts'
-import type { Target } from './settings.ts'
+import { remember } from './record.ts'
+import { demoFolder, root, type Target } from './settings.ts'
 
 export const imageNames = ['operator', 'scanner'] as const
 type ImageName = (typeof imageNames)[number]
@@ -11,8 +16,33 @@ type ImageName = (typeof imageNames)[number]
 /** References as the chart wants them. */
 export type Images = Readonly<Record<ImageName, { readonly repository: string; readonly tag: string }>>
 
-export async function buildImages(): Promise<Readonly<Record<ImageName, BuiltImage>>> {
+const patienceMs = 30_000
+
+/** What the builders print goes to a log, of which a person is told; its end is shown when a build fails. */
+export async function buildImages(note: (line: string) => void): Promise<Readonly<Record<ImageName, BuiltImage>>> {
+  const engineRan = engineRuns()
+  if (!engineRan) remember({ imageBuilder: true })
+  mkdirSync(demoFolder, { recursive: true })
+  const logFile = join(demoFolder, 'images.log')
+  const log = openSync(logFile, 'w')
+  const timer = setInterval(() => note(`building; ${logFile} tells the details`), patienceMs)
+  try {
+    const program = join(root, 'scripts', 'images', 'main.ts')
+    const child = spawn(process.execPath, [program, 'build', 'all'], { stdio: ['ignore', log, log] })
+    const code = await new Promise((resolve, reject) => child.on('error', reject).on('close', resolve))
+    if (code !== 0)
+      throw new Error(`The images could not be built:\n${readFileSync(logFile, 'utf8').trimEnd().slice(-3000)}`)
+  } finally {
+    clearInterval(timer)
+    closeSync(log)
+  }
+  if (!engineRan && !engineRuns()) remember({ imageBuilder: undefined })
   return { operator: await buildImage('operator'), scanner: await buildImage('scanner') }
+}
+
+/** An engine that runs already belongs to somebody else's build and is left to them. */
+function engineRuns(): boolean {
+  return existsSync(cacheFolder('docker', 'run', 'dockerd.pid'))
 }
 
 /** @returns what pods have to ask for. @throws a sentence when there is no way to bring an image to an existing cluster. */

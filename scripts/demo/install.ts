@@ -23,7 +23,24 @@ export async function install(access: Access, installation: Installation): Promi
   await kubectl(access, ['apply', '-f', '-'], stringify(namespace))
   const chart = join(root, 'charts', 'scanfleet')
   const where = ['--namespace', namespaces.operator, '--values', values]
-  await helm(access, ['upgrade', '--install', release, chart, ...where, '--wait', '--timeout', '5m'])
+  try {
+    await helm(access, ['upgrade', '--install', release, chart, ...where, '--wait', '--timeout', '3m'])
+  } catch (error) {
+    throw new Error(`${(error as Error).message}\n${await whatIsWrong(access)}`, { cause: error })
+  }
+}
+
+/** Pods and the last words of both processes: what a person would look at first. */
+async function whatIsWrong(access: Access): Promise<string> {
+  const questions = [
+    ['get', 'pods', '-o', 'wide'],
+    ['logs', `deployment/${release}-controller`, '--tail=5'],
+    ['logs', `deployment/${release}-gateway`, '--tail=5'],
+  ]
+  const answers = questions.map((question) =>
+    kubectl(access, ['-n', namespaces.operator, ...question]).catch((error: Error) => error.message),
+  )
+  return (await Promise.all(answers)).join('\n')
 }
 
 const namespace = {

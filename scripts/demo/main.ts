@@ -34,7 +34,7 @@ async function up(settings: Settings, progress: Progress): Promise<void> {
   const helmPath = await progress.step('helm', () => toolPath('helm', progress.note))
   const images = await progress.step(
     'images',
-    buildImages,
+    () => buildImages(progress.note),
     ({ operator, scanner }) => `${operator.ref}, ${scanner.ref}`,
   )
   let cluster: Cluster | undefined

@@ -11,6 +11,8 @@ import { demoFolder } from './settings.ts'
 const recordSchema = z.object({
   /** A cluster of our own was started. */
   cluster: z.boolean().optional(),
+  /** An engine to build images with was started for the demo. */
+  imageBuilder: z.boolean().optional(),
   /** The existing cluster that the demo was installed into. */
   context: z.string().optional(),
   /** What of ours was not there before, in that cluster. */
