@@ -24,7 +24,9 @@ describe('configuration', () => {
   it('names every option that is missing, as flag and as variable', () => {
     assert.throws(
       () => readControllerConfig([], { ...required, SCANFLEET_SCANNER_IMAGE: '' }),
-      (error) => error instanceof ConfigError && /--scanner-image \(or SCANFLEET_SCANNER_IMAGE\): is required/.test(error.message),
+      (error) =>
+        error instanceof ConfigError &&
+        /--scanner-image \(or SCANFLEET_SCANNER_IMAGE\): is required/.test(error.message),
     )
   })
 
