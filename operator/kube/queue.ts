@@ -146,7 +146,7 @@ export function createQueue(options: QueueOptions): Queue {
     add,
     addAfter(key, delayMs) {
       if (state === 'stopped' || waiting.has(key)) return
-      delays.add(key, delayMs)
+      delays.add(key, failures.has(key) ? Math.max(delayMs, calmMs) : delayMs)
     },
     start() {
       if (state === 'running') return

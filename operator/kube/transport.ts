@@ -56,7 +56,7 @@ export function createTransport(options: TransportOptions): Transport {
 
   async function currentCredentials(): Promise<Credentials> {
     if (credentials === undefined || performance.now() - credentials.readAt > credentialsAgeMs) {
-      credentials = { value: await connection.credentials(), readAt: performance.now() }
+      credentials = { value: await readCredentials(connection), readAt: performance.now() }
     }
     return credentials.value
   }
@@ -103,6 +103,8 @@ export function createTransport(options: TransportOptions): Transport {
       }
       return await read(answer)
     } catch (error) {
+      // A token may have been replaced since it was read.
+      if (error instanceof KubeError && error.status === 401) credentials = undefined
       if (error instanceof KubeError || call.signal?.aborted) throw error
       metrics.apiRequests.inc({ ...labels, code: 'none' })
       const code = codeOf(error)
@@ -120,8 +122,6 @@ export function createTransport(options: TransportOptions): Transport {
         if (!(error instanceof KubeError) || number === attempts) throw error
         const wait = waitBeforeRetry(error, call.method, number)
         if (wait === undefined) throw error
-        // A token may have been replaced since it was read.
-        if (error.status === 401) credentials = undefined
         await sleep(wait, undefined, call.signal === undefined ? {} : { signal: call.signal })
       }
     }
@@ -150,6 +150,15 @@ function waitBeforeRetry(error: KubeError, method: ApiRequest['method'], number:
   }
   const lost = error.status === 0 || error.status === 503
   return method === 'GET' && lost && number < 3 ? Math.random() * 200 * number : undefined
+}
+
+async function readCredentials(connection: Connection): Promise<Credentials> {
+  try {
+    return await connection.credentials()
+  } catch (error) {
+    const text = `the credentials for the API server could not be read (${codeOf(error)})`
+    throw new KubeError(0, 'Unreachable', text, undefined, { cause: error })
+  }
 }
 
 function openPool(connection: Connection, tls: Credentials['tls'], connections: number, timeout: number): Pool {

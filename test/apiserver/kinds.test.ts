@@ -158,15 +158,27 @@ describe('the kinds', () => {
       assert.equal(written.metadata.generation, made.metadata.generation)
     })
 
+    it('a scan run ends once, and what has ended stays ended', async () => {
+      await kube.client.create(resources.scanRuns, namespace, scanRun('ending'))
+      const ended = (type: string) => ({ ...condition(type, 'Some'), status: 'True' })
+      const write = (...conditions: object[]) =>
+        kube.client.patch(
+          resources.scanRuns,
+          namespace,
+          'ending',
+          { status: { conditions } },
+          { type: 'merge', subresource: 'status' },
+        )
+
+      await assert.rejects(write(ended('Complete'), ended('Failed')), /a ScanRun ends once, as Complete or as Failed/)
+      await write(ended('Failed'))
+      await assert.rejects(write(ended('Complete')), /a ScanRun that has ended stays ended/)
+      await assert.rejects(write(), /a ScanRun that has ended stays ended/)
+      await write(ended('Failed'), ended('Stalled'))
+    })
+
     it('conditions are one for each type, and two managers keep theirs side by side', async () => {
       await kube.client.create(resources.managedScans, namespace, managedScan('shared'))
-      const condition = (type: string, reason: string) => ({
-        type,
-        status: 'True',
-        reason,
-        message: 'As it should be.',
-        lastTransitionTime: '2026-01-02T03:04:05Z',
-      })
       const write = (manager: string, type: string, reason: string) =>
         kube.client.apply<ManagedScan>(
           resources.managedScans,
@@ -244,3 +256,7 @@ describe('the kinds', () => {
     assert.equal(apiVersionOf(resources.scanRuns), apiVersion)
   })
 })
+
+function condition(type: string, reason: string) {
+  return { type, status: 'True', reason, message: 'As it should be.', lastTransitionTime: '2026-01-02T03:04:05Z' }
+}

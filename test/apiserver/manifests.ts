@@ -216,15 +216,15 @@ export const badManagedScans: Readonly<Record<string, Bad>> = {
 export const goodScanRuns: Readonly<Record<string, Changes>> = {
   'by full name': {},
   'by name, at a branch': { repository: { name: 'acme-42' }, branch: 'feature/x-1' },
+  'by both, as the operator writes it': { repository: { name: 'acme-42', fullName: 'acme/shop' } },
   'at a commit': { commit: 'a'.repeat(40) },
   'at a commit of a SHA-256 repository': { commit: 'b'.repeat(64) },
 }
 
 export const badScanRuns: Readonly<Record<string, Bad>> = {
-  'no repository': { spec: { repository: {} }, sentence: /repository needs exactly one of name and fullName/ },
-  'two repositories': {
-    spec: { repository: { name: 'a', fullName: 'acme/a' } },
-    sentence: /repository needs exactly one of name and fullName, for example repository: \{fullName: acme\/shop\}/,
+  'no repository': {
+    spec: { repository: {} },
+    sentence: /repository needs fullName or name, for example repository: \{fullName: acme\/shop\}/,
   },
   'an abbreviated commit': { spec: { commit: 'abc1234' }, sentence: /spec\.commit/ },
   'a branch that is an option of git': { spec: { branch: '--upload-pack=x' }, sentence: /spec\.branch/ },
