@@ -7,8 +7,10 @@ const mostPages = 2_000
 /** The address of the next page in a Link header (RFC 8288), or undefined on the last one. */
 export function nextLink(header: string | null): string | undefined {
   for (const part of header?.split(/,\s*(?=<)/) ?? []) {
-    const match = /^\s*<([^>]*)>(.*)$/s.exec(part)
-    if (match && /;\s*rel\s*=\s*"?([^";]*\s)?next(\s[^";]*)?"?/i.test(match[2] ?? '')) return match[1]
+    const [, url, attributes = ''] = /^\s*<([^>]*)>(.*)$/s.exec(part) ?? []
+    const [, quoted, bare] = /;\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,]+))/i.exec(attributes) ?? []
+    const relations = (quoted ?? bare ?? '').toLowerCase().split(/\s+/)
+    if (relations.includes('next')) return url
   }
   return undefined
 }

@@ -21,7 +21,13 @@ export function loadContract(): Contract {
   const file = createRequire(import.meta.url).resolve('@octokit/openapi/generated/api.github.com.json')
   const description = JSON.parse(readFileSync(file, 'utf8')) as JsonObject
   // The description has keywords and formats of its own; they are no part of what is checked.
-  const ajv = new Ajv({ strict: false, validateSchema: false, validateFormats: false, coerceTypes: false, logger: false })
+  const ajv = new Ajv({
+    strict: false,
+    validateSchema: false,
+    validateFormats: false,
+    coerceTypes: false,
+    logger: false,
+  })
   ajv.addSchema(withNull(description['components'] as JsonObject) as object, 'components')
   const compiled = new Map<string, ValidateFunction>()
 

@@ -57,16 +57,49 @@ export function userReply(account: Account, addresses: Addresses): Record<string
   }
 }
 
+/** Many repositories; those that share their git repository ask git once. */
+export async function repositoriesReply(
+  state: HostState,
+  repositories: readonly HostedRepository[],
+  addresses: Addresses,
+): Promise<Record<string, unknown>[]> {
+  const facts = new Map<string, Promise<GitFacts>>()
+  return Promise.all(
+    repositories.map(async (repository) => {
+      const known = facts.get(repository.git.gitDir) ?? factsOf(repository)
+      facts.set(repository.git.gitDir, known)
+      return describe(state, repository, addresses, await known)
+    }),
+  )
+}
+
 export async function repositoryReply(
   state: HostState,
   repository: HostedRepository,
   addresses: Addresses,
 ): Promise<Record<string, unknown>> {
+  return describe(state, repository, addresses, await factsOf(repository))
+}
+
+interface GitFacts {
+  readonly pushed: string | undefined
+  readonly defaultBranch: string
+}
+
+async function factsOf({ git }: HostedRepository): Promise<GitFacts> {
+  return { pushed: await pushedAt(git), defaultBranch: await defaultBranchOf(git) }
+}
+
+function describe(
+  state: HostState,
+  repository: HostedRepository,
+  addresses: Addresses,
+  { pushed, defaultBranch }: GitFacts,
+): Record<string, unknown> {
   const { apiUrl, webUrl } = addresses
   const name = `${repository.owner}/${repository.name}`
   const url = `${apiUrl}/repos/${name}`
   const html = `${webUrl}/${name}`
-  const pushed = await pushedAt(repository.git)
   return {
     id: repository.id,
     node_id: nodeId('R', repository.id),
@@ -93,7 +126,7 @@ export async function repositoryReply(
     watchers_count: 0,
     watchers: 0,
     size: pushed ? 64 : 0,
-    default_branch: await defaultBranchOf(repository.git),
+    default_branch: defaultBranch,
     open_issues_count: 0,
     open_issues: 0,
     is_template: false,
@@ -182,9 +215,7 @@ export async function tokenReply(
     expires_at: record.expiresAt?.toISOString().replace(/\.\d+Z$/, 'Z'),
     permissions: record.permissions,
     repository_selection: record.repositoryIds ? 'selected' : 'all',
-    ...(record.repositoryIds
-      ? { repositories: await Promise.all(chosen.map((repository) => repositoryReply(state, repository, addresses))) }
-      : {}),
+    ...(record.repositoryIds ? { repositories: await repositoriesReply(state, chosen, addresses) } : {}),
   }
 }
 

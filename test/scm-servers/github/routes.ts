@@ -6,7 +6,7 @@ import {
   fullRepositoryReply,
   installationReply,
   refReply,
-  repositoryReply,
+  repositoriesReply,
   tokenReply,
   userReply,
 } from './replies.ts'
@@ -90,7 +90,7 @@ async function installationRepositories(
     )
   const visible = state.repositories.filter((repository) => sees(token, repository))
   const { slice, headers } = page(visible, call)
-  const repositories = await Promise.all(slice.map((repository) => repositoryReply(state, repository, call)))
+  const repositories = await repositoriesReply(state, slice, call)
   return { status: 200, headers, body: { total_count: visible.length, repositories } }
 }
 
@@ -163,7 +163,7 @@ function repositoryOf(
 
 async function listing(state: HostState, call: ApiCall, chosen: (one: HostedRepository) => boolean): Promise<ApiReply> {
   const { slice, headers } = page(state.repositories.filter(chosen), call)
-  const body = await Promise.all(slice.map((repository) => repositoryReply(state, repository, call)))
+  const body = await repositoriesReply(state, slice, call)
   return { status: 200, headers, body }
 }
 
