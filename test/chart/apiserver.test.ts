@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { stringify } from 'yaml'
 import { type Cluster, startCluster, toolPath } from '../kubernetes/cluster.ts'
-import { chart, helm, type Manifest, type Outcome, release, render, renderings, run } from './support.ts'
+import { chart, helm, type Manifest, type Outcome, release, render, renderings, repository, run } from './support.ts'
 
 let cluster: Cluster
 let kubectlPath: string
@@ -161,6 +161,24 @@ describe('a release', () => {
       ['gateway', 'create', 'jobs', '-n', 'scanfleet-scans'],
     ]
     for (const question of refused) assert.ok(!(await can(...question)), `must not: ${question.join(' ')}`)
+  })
+
+  test('takes every manifest of examples/', async () => {
+    const examples = join(repository, 'examples')
+    succeeded(
+      await kubectl(
+        'apply',
+        '-f',
+        join(examples, 'demo', 'namespace.yaml'),
+        '-f',
+        join(examples, 'github', 'namespace.yaml'),
+      ),
+    )
+    const strict = ['--dry-run=server', '--validate=strict']
+    const folders = ['-f', join(examples, 'demo'), '-f', join(examples, 'github')]
+    const applied = succeeded(await kubectl('apply', ...folders, ...strict))
+    const created = succeeded(await kubectl('create', '-f', join(examples, 'scan-run.yaml'), ...strict))
+    assert.equal(applied.stderr + created.stderr, '')
   })
 
   test('carries changes of the CRDs when it is upgraded', async () => {

@@ -32,7 +32,11 @@ const controllerEverywhere = [
   'create,patch core/events',
 ]
 
-const gatewayEverywhere = ['get,list,watch scanfleet.dev/scanruns', 'patch scanfleet.dev/scanruns/status']
+const gatewayEverywhere = [
+  'get,list,watch scanfleet.dev/scanruns',
+  'get,list,watch scanfleet.dev/scmrepositories',
+  'patch scanfleet.dev/scanruns/status',
+]
 
 const expected: readonly [string, string, readonly string[]][] = [
   ['ClusterRole', 'scanfleet-controller', controllerEverywhere],
