@@ -1,16 +1,12 @@
 /**
- * Turns the bytes of an upload into checked findings, or says why not. Pure; everything here was made next to hostile
- * code. Bounds come before parsing, and what leaves this file has no control characters, no unknown members, no
+ * Turns the text of an upload into checked findings, or says why not. Pure; everything here was made next to hostile
+ * code. `unpack` has bounded the text before, and what leaves this file has no control characters, no unknown members, no
  * finding twice and no path out of the repository.
  */
 import type { z } from 'zod'
 import type { Finding, SarifRule } from '../../report/finding.ts'
 import { type EngineReport, resultLimits, type Upload, uploadSchema } from '../../scan/contract/result.ts'
 import { fingerprintKey, type SarifResult, sarifLogSchema } from '../../scan/contract/sarif.ts'
-import { findExcess } from './scan-json.ts'
-
-/** More values than the largest result that keeps within the other limits can have. */
-const maxValues = 2_000_000
 
 export interface ResultDocument {
   readonly commit: string
@@ -26,6 +22,7 @@ export type RefusalReason =
   | 'NotUtf8'
   | 'TooDeep'
   | 'TooManyValues'
+  | 'TextTooLong'
   | 'NotJson'
   | 'SchemaMismatch'
   | 'TooManyFindings'
@@ -45,13 +42,8 @@ export class ResultRefused extends Error {
   }
 }
 
-export function readDocument(bytes: Uint8Array): ResultDocument {
-  if (bytes.length > resultLimits.bytes) throw new ResultRefused('TooLarge', 'The result is larger than is accepted.')
-  const excess = findExcess(bytes, { depth: resultLimits.depth, values: maxValues })
-  if (excess === 'TooDeep')
-    throw new ResultRefused(excess, `The result nests deeper than ${resultLimits.depth} levels.`)
-  if (excess) throw new ResultRefused(excess, `The result has more than ${maxValues} values.`)
-  const upload = check(uploadSchema, parse(decode(bytes)), 'the result')
+export function readDocument(text: string): ResultDocument {
+  const upload = check(uploadSchema, parse(text), 'the result')
   const { runs } = check(sarifLogSchema, upload.sarif, 'its SARIF log')
   const findings = new Map<string, Finding>()
   for (const { tool, results } of runs) {
@@ -90,14 +82,6 @@ export function checkAgainstAttempt(
   const unexpected = [...spoken].filter((product) => !attempt.products.includes(product))
   if (unexpected.length > 0) {
     throw new ResultRefused('ProductUnexpected', `The result speaks of ${unexpected.join(', ')}, which was not asked.`)
-  }
-}
-
-function decode(bytes: Uint8Array): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-  } catch (cause) {
-    throw new ResultRefused('NotUtf8', 'The result is not UTF-8.', { cause })
   }
 }
 

@@ -18,10 +18,18 @@ export interface ParserOptions {
   readonly timeoutMs: number
   /** Heap of one worker; the second line behind the bounds that are checked before parsing. */
   readonly heapMegabytes: number
+  /** A worker that parsed more than this is not used again. */
+  readonly recycleBytes: number
   readonly workerUrl: URL
 }
 
-export const parserDefaults: Omit<ParserOptions, 'workerUrl'> = { workers: 2, timeoutMs: 30_000, heapMegabytes: 512 }
+/** One worker: results are small and quick to check, and two of the largest at once would double the memory. */
+export const parserDefaults: Omit<ParserOptions, 'workerUrl'> = {
+  workers: 1,
+  timeoutMs: 30_000,
+  heapMegabytes: 384,
+  recycleBytes: 1024 * 1024,
+}
 
 /** The worker's file: beside this one among the sources, `result-worker.mjs` beside the bundle in an image. */
 export function resultWorkerUrl(): URL {
@@ -58,9 +66,10 @@ export function createResultParser(options: ParserOptions): ResultParser {
     else idle.push(worker)
   }
 
-  function replace(worker: Worker): void {
+  /** Its memory is given back before another one takes as much. */
+  async function replace(worker: Worker): Promise<void> {
+    await worker.terminate()
     started -= 1
-    void worker.terminate()
     const next = waiting.shift()
     if (next) next(start())
   }
@@ -69,10 +78,12 @@ export function createResultParser(options: ParserOptions): ResultParser {
     const worker = await take()
     const reply = await run(worker, body, options.timeoutMs)
     if (reply === undefined) {
-      replace(worker)
+      void replace(worker)
       throw new ResultRefused('TooSlow', 'Checking the result took more time or memory than is allowed.')
     }
-    giveBack(worker)
+    // What a large result left in the heap goes with its worker.
+    if (reply.size > options.recycleBytes) void replace(worker)
+    else giveBack(worker)
     if (reply.ok) return reply.document
     throw new ResultRefused(reply.reason, reply.message)
   }

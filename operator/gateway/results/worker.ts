@@ -1,32 +1,26 @@
 /** Worker thread that decompresses and checks uploads, so that neither stops the gateway from answering others. */
 import { parentPort } from 'node:worker_threads'
-import { gunzipSync } from 'node:zlib'
-import { resultLimits } from '../../scan/contract/result.ts'
 import { type RefusalReason, type ResultDocument, ResultRefused, readDocument } from './document.ts'
+import { unpack } from './unpack.ts'
 
 export type WorkerReply =
-  | { readonly ok: true; readonly document: ResultDocument }
-  | { readonly ok: false; readonly reason: RefusalReason; readonly message: string }
+  | {
+      readonly ok: true
+      readonly document: ResultDocument /** Characters after decompression. */
+      readonly size: number
+    }
+  | { readonly ok: false; readonly reason: RefusalReason; readonly message: string; readonly size: number }
 
-function handle(body: Uint8Array): WorkerReply {
+async function handle(body: Uint8Array): Promise<WorkerReply> {
+  let size = 0
   try {
-    return { ok: true, document: readDocument(unpack(body)) }
+    const text = await unpack(body)
+    size = text.length
+    return { ok: true, document: readDocument(text), size }
   } catch (error) {
-    if (error instanceof ResultRefused) return { ok: false, reason: error.reason, message: error.message }
+    if (error instanceof ResultRefused) return { ok: false, reason: error.reason, message: error.message, size }
     throw error
   }
 }
 
-/** zlib counts what it writes and stops at the limit, so a bomb costs no more than an honest result. */
-function unpack(body: Uint8Array): Uint8Array {
-  try {
-    return gunzipSync(body, { maxOutputLength: resultLimits.bytes })
-  } catch (cause) {
-    if (cause instanceof RangeError || (cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
-      throw new ResultRefused('TooLarge', 'The decompressed result is larger than is accepted.', { cause })
-    }
-    throw new ResultRefused('NotGzip', 'The result is not gzip; it may be truncated.', { cause })
-  }
-}
-
-parentPort?.on('message', (body: Uint8Array) => parentPort?.postMessage(handle(body)))
+parentPort?.on('message', async (body: Uint8Array) => parentPort?.postMessage(await handle(body)))

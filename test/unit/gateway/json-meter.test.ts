@@ -1,10 +1,20 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { findExcess } from '../../../operator/gateway/results/scan-json.ts'
+import { createJsonMeter, type JsonLimits } from '../../../operator/gateway/results/json-meter.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 const none = Number.POSITIVE_INFINITY
+
+/** In pieces, as a stream brings them. */
+function findExcess(text: Uint8Array, limits: Partial<JsonLimits>, piece = 3) {
+  const meter = createJsonMeter({ depth: none, values: none, textBytes: none, ...limits })
+  for (let at = 0; at < text.length; at += piece) {
+    const excess = meter.add(text.subarray(at, at + piece))
+    if (excess) return excess
+  }
+  return undefined
+}
 
 test('depth and number of values are those that the parser would build', () => {
   fc.assert(
@@ -38,3 +48,9 @@ function measure(value: unknown): { depth: number; most: number } {
   const most = members.reduce((sum, member) => sum + member.most, 2)
   return { depth: 1 + Math.max(0, ...members.map(({ depth }) => depth)), most }
 }
+
+test('a text is measured as it is written, escapes included, also across pieces', () => {
+  const text = bytes(JSON.stringify(['a\n', 'bb']))
+  assert.equal(findExcess(text, { textBytes: 3 }), undefined)
+  assert.equal(findExcess(text, { textBytes: 2 }), 'TextTooLong')
+})
