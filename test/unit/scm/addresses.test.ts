@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { isAllowedAddress, resolveAddresses } from '../../../operator/scm/http/addresses.ts'
+import { checkedLookup, isAllowedAddress, resolveAddresses } from '../../../operator/scm/http/addresses.ts'
 
 const none = { allowedPrivateNetworks: [] }
 
@@ -76,5 +76,40 @@ describe('a name', () => {
     const resolve = () => Promise.reject(new Error('ENOTFOUND'))
 
     await assert.rejects(resolveAddresses('github.example', { ...none, resolve }), { reason: 'HostNotFound' })
+  })
+})
+
+describe('the lookup of a socket', () => {
+  const rules = (answers: string[][]) => ({
+    allowedPrivateNetworks: ['10.1.0.0/16'],
+    resolve: async () => (answers.shift() ?? []).map((address) => ({ address, family: address.includes(':') ? 6 : 4 })),
+  })
+  const look = (lookup: ReturnType<typeof checkedLookup>, options: object) =>
+    new Promise<unknown>((resolve, reject) =>
+      lookup('github.example', options, (error, address, family) =>
+        error ? reject(error) : resolve([address, family]),
+      ),
+    )
+
+  test('asks once and answers with the judged addresses only, so that a name cannot change in between', async () => {
+    const answers = [['10.1.0.5', '192.168.0.1', '2606:50c0:8000::153'], ['192.168.0.1']]
+    const lookup = checkedLookup(rules(answers))
+
+    const [found] = (await look(lookup, { all: true })) as [unknown]
+
+    assert.deepEqual(found, [
+      { address: '10.1.0.5', family: 4 },
+      { address: '2606:50c0:8000::153', family: 6 },
+    ])
+    assert.equal(answers.length, 1)
+    await assert.rejects(look(lookup, { all: true }), { reason: 'AddressRefused' })
+  })
+
+  test('answers in the form and family that the socket wants', async () => {
+    const both = () => checkedLookup(rules([['10.1.0.5', '2606:50c0:8000::153']]))
+
+    assert.deepEqual(await look(both(), {}), ['10.1.0.5', 4])
+    assert.deepEqual(await look(both(), { family: 6 }), ['2606:50c0:8000::153', 6])
+    await assert.rejects(look(checkedLookup(rules([['10.1.0.5']])), { family: 6 }), { reason: 'HostNotFound' })
   })
 })
