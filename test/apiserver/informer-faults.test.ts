@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
 import { resources } from '../../operator/kube/resources.ts'
+import type { SeenRequest } from '../support/fault-proxy.ts'
 import { type ControlPlane, openControlPlane } from '../support/kubernetes.ts'
 import { until } from '../support/wait.ts'
 import { type CacheBench, isList, isWatch, openCacheBench } from './cache-bench.ts'
@@ -44,6 +45,21 @@ describe('a cache in trouble', () => {
     assert.equal(bench.log.lines.filter(({ retryMs }) => retryMs !== undefined).length, 3)
     const expired = (await bench.metrics.relists.get()).values.find(({ labels }) => labels.cause === 'expired')
     assert.equal(expired?.value, 3)
+  })
+
+  it('begins a list anew when its next page is no longer to be had', async () => {
+    for (const name of ['a', 'b', 'c', 'd', 'e']) await bench.put(name, '1')
+    const isLastPage = (request: SeenRequest) => request.query.has('continue')
+    bench.proxy.inject({ do: 'refuse', status: 410, reason: 'Expired' }, isLastPage, 1)
+
+    const cache = await bench.synced({ pageSize: 3 })
+
+    assert.equal(cache.store.size, 5)
+    assert.equal(bench.lists(), 4)
+    assert.deepEqual(
+      bench.changes.map(([, current]) => current),
+      ['1', '1', '1', '1', '1'],
+    )
   })
 
   it('understands how the real server says that history is gone', async () => {

@@ -1,5 +1,9 @@
 /** Specification of leader election: one leader, a quick successor, and no trust in anybody's clock. */
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
 import { createKubeClient, type KubeClient } from '../../operator/kube/client.ts'
 import { microTimestamp } from '../../operator/kube/conditions.ts'
@@ -114,6 +118,32 @@ describe('leader election', () => {
     assert.equal(one.election.isLeader, false)
     await until('one knows', () => one.lost === 1)
     assert.equal(await holder(), 'two')
+  })
+
+  it('a leader that was paused as a process does not take itself for the leader when it wakes up', async () => {
+    const script = join(import.meta.dirname, 'leader-process.ts')
+    const sleeper = spawn(process.execPath, [script, kube.cluster.kubeconfig, namespace, 'sleeper'])
+    const words: string[] = []
+    createInterface({ input: sleeper.stdout }).on('line', (word) => words.push(word))
+    const ended = once(sleeper, 'exit')
+    try {
+      await until('the sleeper leads', () => words.includes('leads'))
+      const two = await candidate('two')
+      sleeper.kill('SIGSTOP')
+      two.election.start()
+      await until('two leads', () => two.election.isLeader)
+      sleeper.stdin.write('do you lead?\n')
+      sleeper.kill('SIGCONT')
+      await until('the sleeper knows', () => words.includes('lost') && (words.includes('yes') || words.includes('no')))
+
+      assert.deepEqual(words.toSorted(), ['leads', 'lost', 'no'])
+      assert.equal(two.lost, 0)
+      assert.equal(await holder(), 'two')
+    } finally {
+      sleeper.kill('SIGCONT')
+      sleeper.stdin.end()
+      await ended
+    }
   })
 
   it('does not end a leader whose lease was written by a clock of long ago', async () => {
