@@ -217,23 +217,25 @@ describe('what a hostile pod uploads', () => {
     await slow.stop()
   })
 
-  test('more uploads than the gateway has room for are asked to come again', async () => {
-    const small = await startGateway(plane.client, namespace, (await makeSlowFolder()).path, {
-      resultLimits: { ...standardResultLimits, concurrentUploads: 1 },
+  for (const full of [{ concurrentUploads: 1 }, { concurrentUploadsOfAddress: 1 }]) {
+    test(`more uploads than there is room for are asked to come again: ${JSON.stringify(full)}`, async () => {
+      const small = await startGateway(plane.client, namespace, (await makeSlowFolder()).path, {
+        resultLimits: { ...standardResultLimits, ...full },
+      })
+      const run = await waitingRun()
+      const socket = await openSocket(small)
+      const head = `POST /api/v1/scans/${run.uid}/1/result HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${run.token}\r\n`
+      socket.write(`${head}content-length: 1000\r\n\r\nabc`)
+      const busy = await until('a second upload is turned away', async () => {
+        const answer = await small.upload(run, valid, { token: 'x'.repeat(43) })
+        return answer.status === 503 ? answer : undefined
+      })
+      assert.equal(busy.headers['retry-after'], '2')
+      socket.destroy()
+      await until('room is made again', async () => (await small.upload(run, valid)).status === 200)
+      await small.stop()
     })
-    const run = await waitingRun()
-    const socket = await openSocket(small)
-    const head = `POST /api/v1/scans/${run.uid}/1/result HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${run.token}\r\n`
-    socket.write(`${head}content-length: 1000\r\n\r\nabc`)
-    const busy = await until('a second upload is turned away', async () => {
-      const answer = await small.upload(run, valid, { token: 'x'.repeat(43) })
-      return answer.status === 503 ? answer : undefined
-    })
-    assert.equal(busy.headers['retry-after'], '2')
-    socket.destroy()
-    await until('room is made again', async () => (await small.upload(run, valid)).status === 200)
-    await small.stop()
-  })
+  }
 
   const folders: Awaited<ReturnType<typeof makeFolder>>[] = []
   async function makeSlowFolder() {

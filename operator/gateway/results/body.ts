@@ -3,8 +3,9 @@
  * slow. What a client that is going to be refused still sends is thrown away, within bounds, so that it sees why.
  */
 import type { IncomingMessage } from 'node:http'
+import type { ByteLease } from './byte-budget.ts'
 
-export type BodyFailure = 'TooLarge' | 'TooSlow' | 'Aborted'
+export type BodyFailure = 'TooLarge' | 'TooSlow' | 'Aborted' | 'NoRoom'
 
 export class BodyError extends Error {
   override name = 'BodyError'
@@ -16,7 +17,11 @@ export class BodyError extends Error {
   }
 }
 
-export function readBody(request: IncomingMessage, limits: { bytes: number; timeoutMs: number }): Promise<Buffer> {
+export function readBody(
+  request: IncomingMessage,
+  lease: ByteLease,
+  limits: { bytes: number; timeoutMs: number },
+): Promise<Buffer> {
   // An announced size that is too large needs no reading.
   if (Number(request.headers['content-length'] ?? 0) > limits.bytes) return Promise.reject(new BodyError('TooLarge'))
   return new Promise((resolve, reject) => {
@@ -31,6 +36,7 @@ export function readBody(request: IncomingMessage, limits: { bytes: number; time
     const onData = (chunk: Buffer) => {
       size += chunk.length
       if (size > limits.bytes) fail('TooLarge')
+      else if (!lease.take(chunk.length)) fail('NoRoom')
       else chunks.push(chunk)
     }
     const onEnd = () => settle(() => resolve(Buffer.concat(chunks)))

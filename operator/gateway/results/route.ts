@@ -12,12 +12,14 @@ import type { Publisher } from '../publish/publisher.ts'
 import type { UploadIdentity } from '../store/accept.ts'
 import { type Admission, type AdmissionDeps, admit, sha256 } from './admission.ts'
 import { BodyError, discardBody, readBody } from './body.ts'
+import { type ByteLease, createByteBudget } from './byte-budget.ts'
 import { checkAgainstAttempt, ResultRefused } from './document.ts'
 import type { ResultParser } from './parser.ts'
 
 export interface ResultLimits {
-  /** Uploads that may wait for their run or be read at once; more are asked to come again. */
+  /** Uploads that may wait for their run or be read at once, in all and from one address; more are asked to come again. */
   readonly concurrentUploads: number
+  readonly concurrentUploadsOfAddress: number
   /** How long one body may take. */
   readonly bodyTimeoutMs: number
   /** How long a token may be ahead of the status that knows it. */
@@ -25,7 +27,8 @@ export interface ResultLimits {
 }
 
 export const standardResultLimits: ResultLimits = {
-  concurrentUploads: 64,
+  concurrentUploads: 256,
+  concurrentUploadsOfAddress: 16,
   bodyTimeoutMs: 60_000,
   tokenWaitMs: 10_000,
 }
@@ -38,6 +41,13 @@ export interface ResultsDeps extends Omit<AdmissionDeps, 'waitMs'> {
   readonly metrics: Metrics
 }
 
+const busy = {
+  status: 503,
+  reason: 'Busy',
+  detail: 'Too many results are being handed in; come again.',
+  retryAfterSeconds: 2,
+}
+
 type OpenAdmission = Extract<Admission, { kind: 'Open' }>
 type UndecidedUpload = Omit<UploadIdentity, 'decidedAt'>
 
@@ -46,26 +56,26 @@ const discardLimits = { bytes: resultLimits.compressedBytes, timeoutMs: 5_000 }
 
 export function createResultsRouter(deps: ResultsDeps): Router {
   const { store, metrics, log } = deps
-  let uploads = 0
+  const memory = createByteBudget({ own: 128 * 1024, common: 2 * resultLimits.compressedBytes })
+  const places = createPlaces(deps.limits)
 
   async function receive(request: Request, response: Response): Promise<void> {
-    if (uploads >= deps.limits.concurrentUploads) {
-      const detail = 'Too many results are being handed in; come again.'
-      return refuse(request, response, new ProblemError({ status: 503, reason: 'Busy', detail, retryAfterSeconds: 2 }))
-    }
-    uploads += 1
+    const leave = places.enter(request.socket.remoteAddress ?? '')
+    if (!leave) return refuse(request, response, new ProblemError(busy))
+    const lease = memory.open()
     try {
-      await take(request)
+      await take(request, lease)
       response.json({ outcome: 'Accepted' })
     } catch (error) {
       await refuse(request, response, error)
     } finally {
-      uploads -= 1
+      lease.release()
+      leave()
     }
   }
 
   /** Returns when the result is in the store. */
-  async function take(request: Request): Promise<void> {
+  async function take(request: Request, lease: ByteLease): Promise<void> {
     const { uid, attempt } = request.params as { uid: string; attempt: string }
     const { authorization } = request.headers
     const admission = await admit({ ...deps, waitMs: deps.limits.tokenWaitMs }, { uid, attempt, authorization })
@@ -74,7 +84,7 @@ export function createResultsRouter(deps: ResultsDeps): Router {
       return answerRepeated(
         admission.scan.bodyDigest,
         admission.scan.summary.outcome,
-        sha256(await readBody(request, limits)),
+        sha256(await readBody(request, lease, limits)),
       )
     }
     const { run, tokenDigest } = admission
@@ -82,7 +92,7 @@ export function createResultsRouter(deps: ResultsDeps): Router {
     const identity = { runUid, attempt: Number(attempt), namespace, runName, tokenDigest }
     let bodyDigest = ''
     try {
-      const body = await readBody(request, limits)
+      const body = await readBody(request, lease, limits)
       bodyDigest = sha256(body)
       await accept(admission, { ...identity, bodyDigest }, body)
     } catch (error) {
@@ -153,6 +163,26 @@ export function createResultsRouter(deps: ResultsDeps): Router {
   return Router({ caseSensitive: true, strict: true }).post('/api/v1/scans/:uid/:attempt/result', receive)
 }
 
+/** Counts who is inside, so that one pod cannot take the places of all others. */
+function createPlaces(limits: ResultLimits): { enter(address: string): (() => void) | undefined } {
+  const inside = new Map<string, number>()
+  let all = 0
+  return {
+    enter(address) {
+      const own = inside.get(address) ?? 0
+      if (all >= limits.concurrentUploads || own >= limits.concurrentUploadsOfAddress) return undefined
+      all += 1
+      inside.set(address, own + 1)
+      return () => {
+        all -= 1
+        const left = (inside.get(address) ?? 1) - 1
+        if (left === 0) inside.delete(address)
+        else inside.set(address, left)
+      }
+    },
+  }
+}
+
 /** The same upload again gets the same answer as the first time. */
 function answerRepeated(stored: string, outcome: 'Accepted' | 'Refused', given: string): void {
   if (outcome === 'Refused') {
@@ -172,6 +202,7 @@ function asRefusal(error: unknown): ResultRefused | undefined {
 
 function problemOf(error: unknown) {
   if (error instanceof ProblemError) return error.problem
+  if (error instanceof BodyError && error.failure === 'NoRoom') return busy
   if (error instanceof BodyError && error.failure === 'TooSlow') {
     // Not a property of the result: it may be delivered again.
     return {
