@@ -34,14 +34,15 @@ export async function readFindings(access: Access): Promise<readonly Finding[]> 
   })
 }
 
-async function gatewayCa(access: Access): Promise<string> {
+/** PEM of the authority that signs the gateway's certificate. */
+export async function gatewayCa(access: Access): Promise<string> {
   const path = 'jsonpath={.data.ca\\.crt}'
   const data = await kubectl(access, ['-n', namespaces.operator, 'get', 'secret', `${release}-gateway-tls`, '-o', path])
   return Buffer.from(data, 'base64').toString()
 }
 
 /** A port of this machine that leads to the gateway for as long as `work` takes. */
-async function throughForward<T>(access: Access, work: (port: number) => Promise<T>): Promise<T> {
+export async function throughForward<T>(access: Access, work: (port: number) => Promise<T>): Promise<T> {
   const service = `service/${release}-gateway`
   const forward = kubectlInBackground(access, ['-n', namespaces.operator, 'port-forward', service, ':8443'])
   try {

@@ -1,4 +1,4 @@
-/** One job: install the chart with the values that this machine or cluster needs. */
+/** One job: install the chart with the values that this machine or cluster needs; the demo and the cluster tests do it by this. */
 import { chownSync, mkdirSync, writeFileSync } from 'node:fs'
 import { isIPv6 } from 'node:net'
 import { join } from 'node:path'
@@ -6,19 +6,23 @@ import { stringify } from 'yaml'
 import { z } from 'zod'
 import type { Images } from './images.ts'
 import { type Access, helm, kubectl, kubectlJson } from './kubectl.ts'
-import { codeHost, demoFolder, namespaces, release, root } from './settings.ts'
+import { codeHost, namespaces, release, root } from './settings.ts'
 
 export interface Installation {
+  /** Where the values are written, and on a node of ours the findings. */
+  readonly folder: string
   readonly images: Images
   /** Address of the demo code host, when there is one. */
   readonly codeHostAddress: string | undefined
   /** The cluster is ours: it has no StorageClass, and its node is this machine. */
   readonly ownNode: boolean
+  /** Top-level values of the chart that go over all others. */
+  readonly values?: Readonly<Record<string, unknown>>
 }
 
 export async function install(access: Access, installation: Installation): Promise<void> {
-  const values = join(demoFolder, 'values.yaml')
-  mkdirSync(demoFolder, { recursive: true })
+  const values = join(installation.folder, 'values.yaml')
+  mkdirSync(installation.folder, { recursive: true })
   writeFileSync(values, stringify(await toValues(access, installation)))
   await kubectl(access, ['apply', '-f', '-'], stringify(namespace))
   const chart = join(root, 'charts', 'scanfleet')
@@ -49,7 +53,8 @@ const namespace = {
   metadata: { name: namespaces.operator, labels: { 'pod-security.kubernetes.io/enforce': 'restricted' } },
 }
 
-async function toValues(access: Access, { images, codeHostAddress, ownNode }: Installation): Promise<object> {
+async function toValues(access: Access, installation: Installation): Promise<object> {
+  const { folder, images, codeHostAddress, ownNode, values } = installation
   return {
     image: images.operator,
     scannerImage: images.scanner,
@@ -64,7 +69,8 @@ async function toValues(access: Access, { images, codeHostAddress, ownNode }: In
         hostAliases: [{ ip: codeHostAddress, hostnames: [codeHost.name] }],
       },
     }),
-    ...(ownNode && volumeOnThisMachine()),
+    ...(ownNode && volumeOnThisMachine(join(folder, 'findings'))),
+    ...values,
   }
 }
 
@@ -79,8 +85,7 @@ async function apiServerPorts(access: Access): Promise<number[]> {
 const slicesSchema = z.object({ items: z.array(z.object({ ports: z.array(z.object({ port: z.int() })) })) })
 
 /** Findings outlive the gateway's pod, also without a provisioner of volumes. */
-function volumeOnThisMachine(): object {
-  const folder = join(demoFolder, 'findings')
+function volumeOnThisMachine(folder: string): object {
   mkdirSync(folder, { recursive: true })
   if (process.getuid?.() === 0) chownSync(folder, 65532, 65532)
   const volume = {

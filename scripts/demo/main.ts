@@ -14,7 +14,7 @@ import { createProgress, type Progress } from './progress.ts'
 import { readRecord, remember } from './record.ts'
 import { howToLookFurther, showResults } from './results.ts'
 import { watchScans } from './scans.ts'
-import { clusterName, readSettings, type Settings } from './settings.ts'
+import { clusterName, demoFolder, readSettings, type Settings } from './settings.ts'
 import { applyManifests } from './team.ts'
 
 const usage = `Usage: node scripts/demo/main.ts up|down
@@ -67,6 +67,7 @@ async function up(settings: Settings, progress: Progress): Promise<void> {
   }
   const delivered = await progress.step('images to the node', () => deliverImages(images, target, access, cluster))
   const installation = {
+    folder: demoFolder,
     images: delivered,
     codeHostAddress: hostAddress,
     ownNode: cluster !== undefined && process.getuid?.() === 0,
