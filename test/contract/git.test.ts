@@ -162,6 +162,32 @@ describe('the demo code host', () => {
     }
   })
 
+  test('shows a new commit and a new branch of a local repository at once', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'scanfleet-local-'))
+    const git = (...args: string[]) =>
+      run('git', ['-C', folder, '-c', 'user.name=Dana', '-c', 'user.email=dana@example.test', ...args], {
+        env: { ...gitEnvironment },
+      })
+    try {
+      await git('init', '--quiet', '--initial-branch=trunk')
+      const root = await mkdtemp(join(folder, 'served-'))
+      const { git: served } = await linkRepository(root, 'acme', folder)
+      assert.equal((await served.facts()).branches.size, 0)
+
+      await git('commit', '--quiet', '--allow-empty', '--message', 'one')
+      const first = await served.facts()
+      await git('commit', '--quiet', '--allow-empty', '--message', 'two')
+      await git('branch', 'feature/deep/one')
+      const second = await served.facts()
+
+      assert.equal(first.defaultBranch, 'trunk')
+      assert.deepEqual([...second.branches.keys()].sort(), ['feature/deep/one', 'trunk'])
+      assert.notEqual(second.branches.get('trunk'), first.branches.get('trunk'))
+    } finally {
+      await rm(folder, { recursive: true, force: true })
+    }
+  })
+
   test('keeps certificate and App key over a restart with the same folder', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'scanfleet-state-'))
     try {

@@ -144,8 +144,8 @@ test('limits and calls are measured by connection', async () => {
       ['team/acme', 'GET', 200],
     ])
     assert.deepEqual(remaining, [
-      ['team/acme', 4999],
-      ['team/acme', 4998],
+      ['team/acme', 4999, 5000],
+      ['team/acme', 4998, 5000],
     ])
   } finally {
     await host.stop()

@@ -13,7 +13,8 @@ import { type Answer, type Call, createTransport, type TransportOptions } from '
 export interface HttpMetrics {
   /** One answered or failed call. `status` is 0 when there was no answer. */
   observeCall(connection: string, method: string, status: number, seconds: number): void
-  setRemaining(connection: string, remaining: number): void
+  /** Calls that the host still allows in its window, and in the whole of it where it says so. */
+  setRemaining(connection: string, remaining: number, limit: number | undefined): void
 }
 
 export interface HttpRequest extends Call {
@@ -56,7 +57,8 @@ export function createHttpClient(options: HttpOptions): HttpClient {
       observe(answer.status)
       const limits = limitsOf(answer.headers, options.now())
       options.limiter.observe(limits)
-      if (limits.remaining !== undefined) options.metrics?.setRemaining(options.connection, limits.remaining)
+      if (limits.remaining !== undefined)
+        options.metrics?.setRemaining(options.connection, limits.remaining, limits.limit)
       if (limits.retryAt && answer.status >= 400) options.limiter.pause(limits.retryAt)
       return answer
     } catch (error) {

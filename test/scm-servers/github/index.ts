@@ -111,7 +111,7 @@ export async function startGitHubServer(options: GitHubServerOptions = {}): Prom
     for (const name of sampleNames())
       await addRepository(name, { ...sampleFacts[name], source: join(samplesFolder, name) })
   for (const path of options.repos ?? []) {
-    const { name, ...git } = await linkRepository(root, organization, path)
+    const { name, git } = await linkRepository(root, organization, path)
     host(name, git, { topics: ['local'] })
   }
 

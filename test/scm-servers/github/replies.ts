@@ -1,5 +1,4 @@
 /** The objects of GitHub's API, complete as its description demands. Only what the state holds differs between them. */
-import { branchCommit, branchNames, defaultBranchOf, pushedAt } from './repositories.ts'
 import type { Account, HostedRepository, HostState, Installation, TokenRecord } from './state.ts'
 
 export interface Addresses {
@@ -57,45 +56,12 @@ export function userReply(account: Account, addresses: Addresses): Record<string
   }
 }
 
-/** Many repositories; those that share their git repository ask git once. */
-export async function repositoriesReply(
-  state: HostState,
-  repositories: readonly HostedRepository[],
-  addresses: Addresses,
-): Promise<Record<string, unknown>[]> {
-  const facts = new Map<string, Promise<GitFacts>>()
-  return Promise.all(
-    repositories.map(async (repository) => {
-      const known = facts.get(repository.git.gitDir) ?? factsOf(repository)
-      facts.set(repository.git.gitDir, known)
-      return describe(state, repository, addresses, await known)
-    }),
-  )
-}
-
 export async function repositoryReply(
   state: HostState,
   repository: HostedRepository,
   addresses: Addresses,
 ): Promise<Record<string, unknown>> {
-  return describe(state, repository, addresses, await factsOf(repository))
-}
-
-interface GitFacts {
-  readonly pushed: string | undefined
-  readonly defaultBranch: string
-}
-
-async function factsOf({ git }: HostedRepository): Promise<GitFacts> {
-  return { pushed: await pushedAt(git), defaultBranch: await defaultBranchOf(git) }
-}
-
-function describe(
-  state: HostState,
-  repository: HostedRepository,
-  addresses: Addresses,
-  { pushed, defaultBranch }: GitFacts,
-): Record<string, unknown> {
+  const { defaultBranch, pushedAt: pushed } = await repository.git.facts()
   const { apiUrl, webUrl } = addresses
   const name = `${repository.owner}/${repository.name}`
   const url = `${apiUrl}/repos/${name}`
@@ -215,7 +181,9 @@ export async function tokenReply(
     expires_at: record.expiresAt?.toISOString().replace(/\.\d+Z$/, 'Z'),
     permissions: record.permissions,
     repository_selection: record.repositoryIds ? 'selected' : 'all',
-    ...(record.repositoryIds ? { repositories: await repositoriesReply(state, chosen, addresses) } : {}),
+    ...(record.repositoryIds
+      ? { repositories: await Promise.all(chosen.map((repository) => repositoryReply(state, repository, addresses))) }
+      : {}),
   }
 }
 
@@ -225,7 +193,7 @@ export async function refReply(
   branch: string,
   { apiUrl }: Addresses,
 ): Promise<Record<string, unknown> | undefined> {
-  const sha = await branchCommit(repository.git, branch)
+  const sha = (await repository.git.facts()).branches.get(branch)
   if (!sha) return undefined
   const url = `${apiUrl}/repos/${repository.owner}/${repository.name}/git`
   return {
@@ -240,17 +208,12 @@ export async function branchesReply(
   repository: HostedRepository,
   { apiUrl }: Addresses,
 ): Promise<Record<string, unknown>[]> {
-  const names = await branchNames(repository.git)
-  return Promise.all(
-    names.map(async (name) => {
-      const sha = await branchCommit(repository.git, name)
-      return {
-        name,
-        commit: { sha, url: `${apiUrl}/repos/${repository.owner}/${repository.name}/commits/${sha}` },
-        protected: false,
-      }
-    }),
-  )
+  const { branches } = await repository.git.facts()
+  return [...branches].map(([name, sha]) => ({
+    name,
+    commit: { sha, url: `${apiUrl}/repos/${repository.owner}/${repository.name}/commits/${sha}` },
+    protected: false,
+  }))
 }
 
 function ownerOf(state: HostState, repository: HostedRepository): Account {

@@ -7,6 +7,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { mkdir, rename, rm, symlink } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
+import { createFactReader, type GitFacts } from './git-facts.ts'
 
 const run = promisify(execFile)
 
@@ -15,6 +16,8 @@ export const samplesFolder = join(import.meta.dirname, 'repositories')
 
 export interface GitRepository {
   readonly gitDir: string
+  /** What the API tells of it, as it is now. */
+  facts(): Promise<GitFacts>
 }
 
 /** Settings of the machine or of its user must not change what is made or served. */
@@ -72,7 +75,7 @@ export async function makeRepository(
     await git(making, ['--work-tree', source, 'commit', '--quiet', '--message', `Import ${name}`], author)
   }
   await rename(making, gitDir)
-  return { gitDir }
+  return repositoryAt(gitDir)
 }
 
 /** Serves an existing repository, with or without a work tree, as `root/OWNER/NAME.git`. Only what is committed shows. */
@@ -80,21 +83,21 @@ export async function linkRepository(
   root: string,
   owner: string,
   folder: string,
-): Promise<GitRepository & { name: string }> {
+): Promise<{ name: string; git: GitRepository }> {
   const path = resolve(folder)
-  const { stdout } = await run('git', ['-C', path, 'rev-parse', '--absolute-git-dir'], {
-    env: { ...gitEnvironment },
-  }).catch(() => {
+  const ask = ['-C', path, 'rev-parse', '--path-format=absolute', '--git-dir', '--git-common-dir']
+  const { stdout } = await run('git', ask, { env: { ...gitEnvironment } }).catch(() => {
     throw new Error(`${path} is no git repository. Name folders that git knows.`)
   })
+  const [own = '', common = ''] = stdout.trim().split('\n')
   const name = basename(path)
     .replace(/\.git$/, '')
     .replace(/[^A-Za-z0-9_.-]/g, '-')
   const gitDir = join(root, owner, `${name}.git`)
   await rm(gitDir, { recursive: true, force: true })
   await mkdir(dirname(gitDir), { recursive: true })
-  await symlink(stdout.trim(), gitDir)
-  return { gitDir, name }
+  await symlink(own, gitDir)
+  return { name, git: repositoryAt(gitDir, common) }
 }
 
 export function sampleNames(): string[] {
@@ -105,24 +108,6 @@ export function sampleNames(): string[] {
     .sort()
 }
 
-/** The branch that HEAD names, also when it has no commit yet. */
-export async function defaultBranchOf({ gitDir }: GitRepository): Promise<string> {
-  return git(gitDir, ['symbolic-ref', '--short', 'HEAD']).catch(() => 'main')
-}
-
-/** The commit of a branch, or undefined. */
-export async function branchCommit({ gitDir }: GitRepository, branch: string): Promise<string | undefined> {
-  return git(gitDir, ['rev-parse', '--verify', '--quiet', `refs/heads/${branch}^{commit}`]).catch(() => undefined)
-}
-
-export async function branchNames({ gitDir }: GitRepository): Promise<string[]> {
-  const names = await git(gitDir, ['for-each-ref', '--format=%(refname:short)', 'refs/heads'])
-  return names === '' ? [] : names.split('\n')
-}
-
-/** When the newest commit of any branch was made, or undefined in an empty repository. */
-export async function pushedAt({ gitDir }: GitRepository): Promise<string | undefined> {
-  const format = ['--sort=-committerdate', '--count=1', '--format=%(committerdate:iso-strict)', 'refs/heads']
-  const newest = await git(gitDir, ['for-each-ref', ...format])
-  return newest === '' ? undefined : new Date(newest).toISOString().replace('.000Z', 'Z')
+function repositoryAt(gitDir: string, refsDir = gitDir): GitRepository {
+  return { gitDir, facts: createFactReader(gitDir, refsDir, (args) => git(gitDir, args)) }
 }

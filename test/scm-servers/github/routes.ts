@@ -6,11 +6,10 @@ import {
   fullRepositoryReply,
   installationReply,
   refReply,
-  repositoriesReply,
+  repositoryReply,
   tokenReply,
   userReply,
 } from './replies.ts'
-import { pushedAt } from './repositories.ts'
 import type { HostedRepository, HostState, TokenRecord } from './state.ts'
 import { authenticate, authenticateApp, type MintRequest, mintToken, requireRepository, same, sees } from './tokens.ts'
 
@@ -90,7 +89,7 @@ async function installationRepositories(
     )
   const visible = state.repositories.filter((repository) => sees(token, repository))
   const { slice, headers } = page(visible, call)
-  const repositories = await repositoriesReply(state, slice, call)
+  const repositories = await Promise.all(slice.map((repository) => repositoryReply(state, repository, call)))
   return { status: 200, headers, body: { total_count: visible.length, repositories } }
 }
 
@@ -146,7 +145,7 @@ async function branches(state: HostState, call: ApiCall, token: TokenRecord | un
 async function ref(state: HostState, call: ApiCall, token: TokenRecord | undefined): Promise<ApiReply> {
   const repository = repositoryOf(state, call, token, 'contents')
   const branch = /^heads\/(.+)$/.exec(call.parameters['ref'] ?? '')?.[1]
-  if (!(await pushedAt(repository.git))) throw new ApiRefusal(409, 'Git Repository is empty.')
+  if ((await repository.git.facts()).branches.size === 0) throw new ApiRefusal(409, 'Git Repository is empty.')
   const body = branch === undefined ? undefined : await refReply(repository, branch, call)
   if (!body) throw notFound()
   return ok(body)
@@ -163,7 +162,7 @@ function repositoryOf(
 
 async function listing(state: HostState, call: ApiCall, chosen: (one: HostedRepository) => boolean): Promise<ApiReply> {
   const { slice, headers } = page(state.repositories.filter(chosen), call)
-  const body = await repositoriesReply(state, slice, call)
+  const body = await Promise.all(slice.map((repository) => repositoryReply(state, repository, call)))
   return { status: 200, headers, body }
 }
 
