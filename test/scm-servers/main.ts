@@ -66,6 +66,8 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: unknown) => {
+  const taken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE'
   console.error(error instanceof Error ? error.message : error)
+  if (taken) console.error('Choose another --port, or leave it out for a free one.')
   process.exitCode = 1
 })
