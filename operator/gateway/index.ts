@@ -132,8 +132,8 @@ async function storeOptions(config: GatewayConfig, log: Logger): Promise<StoreOp
     return { kind: 'sqlite', file: config.sqliteFile }
   }
   const url = (await readFile(config.postgresUrlFile, 'utf8')).trim()
-  const onIdleError = (error: Error) => log.warn({ err: error }, 'connection to the database was lost')
-  return { kind: 'postgres', url, onIdleError }
+  const onLostConnection = (error: Error) => log.warn({ err: error }, 'connection to the database was lost')
+  return { kind: 'postgres', url, onLostConnection }
 }
 
 /** A database that is not there yet is normal when everything starts at once. */

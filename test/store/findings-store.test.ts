@@ -272,7 +272,7 @@ function postgres(): Database {
     async prepare() {
       server = await startPostgres()
     },
-    create: async () => ({ kind: 'postgres', url: await server.createDatabase(), onIdleError: () => undefined }),
+    create: async () => ({ kind: 'postgres', url: await server.createDatabase(), onLostConnection: () => undefined }),
     crash: () => server.crash(),
     dispose: () => server.stop(),
   }

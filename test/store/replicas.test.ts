@@ -14,7 +14,7 @@ describe('several gateways over one PostgreSQL', () => {
   test('they bring the tables up to date at once and take an attempt once', async () => {
     const url = await server.createDatabase()
     const stores = await Promise.all(
-      [1, 2, 3].map(() => openStore({ kind: 'postgres', url, onIdleError: () => undefined })),
+      [1, 2, 3].map(() => openStore({ kind: 'postgres', url, onLostConnection: () => undefined })),
     )
     try {
       const scan = aScan({ minute: 1, findings: [{ id: 'a' }] })

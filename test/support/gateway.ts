@@ -48,6 +48,7 @@ export async function startGateway(
   namespace: string,
   folder: string,
   changes: Partial<GatewayDeps> = {},
+  moreFlags: Readonly<Record<string, string>> = {},
 ): Promise<GatewayUnderTest> {
   const certificates = await issueAuthority(['localhost'], new Date())
   await writeFile(join(folder, 'tls.crt'), certificates.cert)
@@ -61,6 +62,7 @@ export async function startGateway(
     'health-port': '0',
     'tls-directory': folder,
     'sqlite-file': join(folder, 'findings.db'),
+    ...moreFlags,
   }
   const config = readGatewayConfig(
     Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, value]),

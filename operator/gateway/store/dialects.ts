@@ -17,8 +17,8 @@ export interface PostgresOptions {
   /** postgres://user:password@host:port/database, or with `host` as a socket folder. */
   readonly url: string
   readonly poolSize?: number
-  /** Called for an error of a connection that nobody uses at the moment, such as a restart of the server. */
-  readonly onIdleError: (error: Error) => void
+  /** Told of a connection that broke while no statement ran, for example by a restart of the server. */
+  readonly onLostConnection: (error: Error) => void
 }
 
 export type StoreOptions = SqliteOptions | PostgresOptions
@@ -33,7 +33,9 @@ export function createDialect(options: StoreOptions): Dialect {
     idle_in_transaction_session_timeout: 60_000,
     application_name: 'scanfleet-gateway',
   })
-  pool.on('error', options.onIdleError)
+  pool.on('error', options.onLostConnection)
+  // A connection may also break between two statements of a transaction, when the pool does not listen to it.
+  pool.on('connect', (client) => void client.on('error', options.onLostConnection))
   return new PostgresDialect({ pool })
 }
 
