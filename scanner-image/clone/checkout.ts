@@ -25,7 +25,10 @@ export async function checkOut(
   const index = await git(['read-tree', commit], options)
   if (index.exitCode !== 0) throw toFailure(index.stderr)
   const input = Buffer.from(tree.paths.map((path) => `${path}\0`).join(''), 'latin1')
-  const written = await git(['checkout-index', '--quiet', '-z', '--stdin'], { ...options, input })
+  const written = await git([`--work-tree=${checkout}`, 'checkout-index', '--quiet', '-z', '--stdin'], {
+    ...options,
+    input,
+  })
   if (written.exitCode !== 0) throw toFailure(written.stderr)
 }
 

@@ -8,7 +8,6 @@ import { type ProcessRequest, type ProcessResult, runProcess } from '../shared/p
 
 export type GitSettings = {
   readonly gitDirectory: string
-  readonly workTree: string
   readonly url: string
   readonly username: string
   /** Path of the file with the password; undefined for an anonymous fetch. */
@@ -87,7 +86,6 @@ export function gitEnvironment(settings: GitSettings, objectFormat: 'sha1' | 'sh
     LC_ALL: 'C.UTF-8',
     LANGUAGE: 'C',
     GIT_DIR: settings.gitDirectory,
-    GIT_WORK_TREE: settings.workTree,
     GIT_CONFIG_NOSYSTEM: '1',
     GIT_CONFIG_GLOBAL: '/dev/null',
     GIT_ATTR_NOSYSTEM: '1',

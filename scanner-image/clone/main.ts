@@ -30,7 +30,6 @@ async function clone(plan: ClonePlan, learnRedactor: (redact: Redact) => void, s
   const git = createGit(
     {
       gitDirectory: podPaths.gitDir,
-      workTree: podPaths.checkout,
       url: plan.url,
       username: plan.username,
       tokenFile: token === '' ? undefined : plan.tokenFile,
