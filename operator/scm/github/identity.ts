@@ -35,6 +35,7 @@ export interface IdentityOptions {
 
 const freshForMs = 10_000
 const renewBeforeEndMs = 5 * 60_000
+const signatureServesMs = 5 * 60_000
 
 export function tokenIdentity(client: GitHubClient, token: string): Identity {
   return { run: (caller, call) => call(client.as(`Bearer ${token}`, caller)) }
@@ -48,16 +49,23 @@ export function appIdentity(
   const key = readPrivateKey(credentials.privateKey)
   const delays = options.freshTokenDelaysMs ?? [1_000, 2_000, 4_000]
   let clockAheadMs = 0
+  let signed: { readonly token: string; readonly at: number } | undefined
   let found: Installation | undefined
   let current: (MintedToken & { readonly mintedAt: number }) | undefined
   let lastMint: Promise<unknown> = Promise.resolve()
 
+  /** Signing costs more than the rest of a call, so a signature serves while it surely is valid. */
+  function signature(): string {
+    const time = now().getTime()
+    if (!signed || time < signed.at || time - signed.at > signatureServesMs) {
+      signed = { token: signAppToken(credentials.appId, key, new Date(time + clockAheadMs)), at: time }
+    }
+    return signed.token
+  }
+
   /** Calls as the App itself. When the host's clock differs, the signature is made once more by the host's clock. */
   async function asApp<T>(caller: Caller, call: (request: Request) => Promise<T>): Promise<T> {
-    const attempt = () => {
-      const token = signAppToken(credentials.appId, key, new Date(now().getTime() + clockAheadMs))
-      return call(client.as(`Bearer ${token}`, caller))
-    }
+    const attempt = () => call(client.as(`Bearer ${signature()}`, caller))
     try {
       return await attempt()
     } catch (error) {
@@ -65,6 +73,7 @@ export function appIdentity(
         error instanceof Refusal && error.status === 401 ? Date.parse(error.headers.get('date') ?? '') : NaN
       if (Number.isNaN(theirs) || Math.abs(theirs - now().getTime() - clockAheadMs) < 5_000) throw error
       clockAheadMs = theirs - now().getTime()
+      signed = undefined
       return attempt()
     }
   }
