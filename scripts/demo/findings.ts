@@ -11,7 +11,7 @@ const findingSchema = z.object({
   ruleId: z.string(),
   path: z.string(),
   region: z.object({ startLine: z.number() }),
-  message: z.string(),
+  package: z.object({ name: z.string(), version: z.string() }).optional(),
 })
 export type Finding = z.infer<typeof findingSchema>
 

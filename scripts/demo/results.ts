@@ -12,9 +12,14 @@ const columns: readonly Column<Finding>[] = [
   { title: 'SEVERITY', of: ({ severity }) => severity },
   { title: 'PRODUCT', of: ({ product }) => product },
   { title: 'REPOSITORY', of: ({ repository }) => repository, width: 40 },
-  { title: 'WHERE', of: ({ path, region }) => `${path}:${region.startLine}`, width: 48 },
-  { title: 'RULE', of: ({ ruleId }) => ruleId, width: 44 },
+  { title: 'WHERE', of: ({ path, region }) => `${path}:${region.startLine}`, width: 44, keep: 'End' },
+  { title: 'WHAT', of: what, width: 56 },
 ]
+
+/** The rule, and for a dependency which one it is. */
+function what({ ruleId, package: dependency }: Finding): string {
+  return dependency ? `${ruleId} ${dependency.name} ${dependency.version}` : ruleId
+}
 
 export async function showResults(access: Access, progress: Progress, ended: Ended): Promise<void> {
   const everything = 'scmconnections,managedscans,scmrepositories,scanruns'

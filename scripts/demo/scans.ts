@@ -1,7 +1,8 @@
 /** One job: tell line by line what becomes of the connection and its scans until all have ended. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
-import { type Access, kubectlJson } from './kubectl.ts'
+import { annotations } from '../../operator/api/names.ts'
+import { type Access, kubectl, kubectlJson } from './kubectl.ts'
 import type { Progress } from './progress.ts'
 import { namespaces } from './settings.ts'
 import { plain } from './tables.ts'
@@ -10,15 +11,27 @@ const condition = z.object({ type: z.string(), status: z.string(), reason: z.str
 const counts = z.object({ total: z.number().default(0) })
 const object = z.object({
   kind: z.string(),
-  metadata: z.object({ name: z.string(), generation: z.number().optional() }),
+  metadata: z.object({
+    name: z.string(),
+    generation: z.number().optional(),
+    creationTimestamp: z.string(),
+    annotations: z.record(z.string(), z.string()).default({}),
+  }),
   status: z
     .object({
       observedGeneration: z.number().optional(),
+      lastHandledRequest: z.string().optional(),
       repository: z.string().optional(),
       repositories: z
         .union([
           z.number(),
-          z.object({ selected: z.number().default(0), running: z.number().default(0), waiting: z.number().default(0) }),
+          z.object({
+            selected: z.number().default(0),
+            running: z.number().default(0),
+            waiting: z.number().default(0),
+            scanned: z.number().default(0),
+            failed: z.number().default(0),
+          }),
         ])
         .optional(),
       result: z.object({ verdict: z.string().optional(), findings: counts.optional() }).optional(),
@@ -35,6 +48,7 @@ export interface Ended {
   readonly failed: number
 }
 
+const { requestedAt } = annotations
 const pollMs = 1_000
 /** Many times what the samples need; a cluster that pulls its images or a large organization takes longer than a demo. */
 const patienceMs = 20 * 60_000
@@ -44,8 +58,7 @@ export async function watchScans(access: Access, progress: Progress): Promise<En
   const told = new Map<string, string>()
   const end = Date.now() + patienceMs
   while (Date.now() < end) {
-    const query = ['get', 'scmconnections,managedscans,scanruns', '-n', namespaces.team]
-    const { items } = listSchema.parse(await kubectlJson(access, query))
+    const items = await look(access)
     for (const item of items) tell(item, told, progress)
     const ended = judge(items)
     if (ended) return ended
@@ -81,6 +94,37 @@ function isDone({ status }: Seen, type: 'Complete' | 'Failed'): boolean {
   return status.conditions.some((one) => one.type === type && one.status === 'True')
 }
 
+/** The newest run of each repository. */
+function latestRuns(items: readonly Seen[]): readonly Seen[] {
+  const runs = items.filter(({ kind }) => kind === 'ScanRun')
+  const age = ({ metadata }: Seen) => metadata.creationTimestamp
+  const byRepository = Map.groupBy(runs, ({ status, metadata }) => status.repository ?? metadata.name)
+  return [...byRepository.values()].flatMap((own) => own.toSorted((a, b) => age(a).localeCompare(age(b))).slice(-1))
+}
+
+/** Asks for another scan of everything when an earlier demo left one that failed. */
+export async function scanFailedAgain(access: Access): Promise<void> {
+  const items = await look(access)
+  if (!latestRuns(items).some((run) => isDone(run, 'Failed'))) return
+  const managed = items.find(({ kind }) => kind === 'ManagedScan')
+  if (!managed) return
+  const request = `${requestedAt}=${new Date().toISOString()}`
+  await kubectl(access, [
+    '-n',
+    namespaces.team,
+    'annotate',
+    'managedscan',
+    managed.metadata.name,
+    request,
+    '--overwrite',
+  ])
+}
+
+async function look(access: Access): Promise<readonly Seen[]> {
+  const query = ['get', 'scmconnections,managedscans,scanruns', '-n', namespaces.team]
+  return listSchema.parse(await kubectlJson(access, query)).items
+}
+
 function judge(items: readonly Seen[]): Ended | undefined {
   for (const item of items) {
     if (item.kind !== 'ScmConnection') continue
@@ -93,10 +137,13 @@ function judge(items: readonly Seen[]): Ended | undefined {
   const repositories = managed?.status.repositories
   if (!managed || typeof repositories !== 'object' || repositories.selected === 0) return undefined
   if (managed.status.observedGeneration !== managed.metadata.generation) return undefined
-  const runs = items.filter(({ kind }) => kind === 'ScanRun')
-  const completed = runs.filter((run) => isDone(run, 'Complete')).length
-  const failed = runs.filter((run) => isDone(run, 'Failed')).length
-  const open = repositories.running + repositories.waiting > 0 || completed + failed < runs.length
-  if (open || completed + failed < repositories.selected) return undefined
+  if (managed.status.lastHandledRequest !== managed.metadata.annotations[requestedAt]) return undefined
+  const latest = latestRuns(items)
+  const completed = latest.filter((run) => isDone(run, 'Complete')).length
+  const failed = latest.filter((run) => isDone(run, 'Failed')).length
+  if (completed + failed < repositories.selected) return undefined
+  // The ManagedScan's own status tells it a moment later than its runs; it is shown in the end, so it has to be current.
+  const { running, waiting, scanned } = repositories
+  if (running + waiting > 0 || scanned < completed || repositories.failed !== failed) return undefined
   return { repositories: repositories.selected, completed, failed }
 }

@@ -3,8 +3,10 @@
 export interface Column<T> {
   readonly title: string
   readonly of: (row: T) => string
-  /** Longer texts are cut here; the last column may be long. */
+  /** Longer texts are cut to this. */
   readonly width?: number
+  /** Which side of a long text is kept; the start if absent. */
+  readonly keep?: 'Start' | 'End'
 }
 
 /** Lines of a table, title first. */
@@ -21,9 +23,10 @@ export function toTable<T>(rows: readonly T[], columns: readonly Column<T>[]): s
     .join('\n')
 }
 
-function cut<T>({ of, width = 80 }: Column<T>, row: T): string {
+function cut<T>({ of, width = 80, keep = 'Start' }: Column<T>, row: T): string {
   const text = plain(of(row))
-  return text.length <= width ? text : `${text.slice(0, width - 1)}…`
+  if (text.length <= width) return text
+  return keep === 'End' ? `…${text.slice(1 - width)}` : `${text.slice(0, width - 1)}…`
 }
 
 /** Control and direction characters as a question mark: names of files are foreign text. */
