@@ -46,6 +46,8 @@ export async function addBinaries(name: ImageName, folder: string): Promise<void
 async function collectOperator(folder: string): Promise<string[]> {
   await copyInto(folder, join(checkout, 'operator/Dockerfile'), 'Dockerfile')
   await program(folder, join(checkout, 'operator/main.ts'), 'app/scanfleet.mjs')
+  // The gateway looks for its worker beside the bundle.
+  await program(folder, join(checkout, 'operator/gateway/results/worker.ts'), 'app/result-worker.mjs')
   return [await nodeVersion()]
 }
 
