@@ -114,6 +114,24 @@ for (const kind of hostKinds.filter(({ mints }) => mints))
       assert.equal((await listAll(scm)).length, 2)
     })
 
+    test('has a budget of its own, which says nothing about that of the installation', async () => {
+      host.server.state.rateLimit = 1000
+      host.server.state.used.clear()
+      const remaining: number[] = []
+      const metrics = {
+        observeCall: () => undefined,
+        setRemaining: (_: string, left: number) => void remaining.push(left),
+      }
+      const scm = host.scm({ deps: { metrics } })
+      const [shop] = await listAll(scm)
+      assert.ok(shop)
+
+      await scm.mintCloneCredential(shop, soon())
+
+      assert.deepEqual(remaining, [999])
+      host.server.state.rateLimit = undefined
+    })
+
     test('mints one token for many calls at once', async () => {
       const before = host.server.state.tokens.size
       const scm = host.scm()

@@ -12,6 +12,7 @@ import { notTheApi, Refusal, rateLimitEnd } from './failures.ts'
 export interface Caller {
   readonly signal: AbortSignal
   readonly priority: Priority
+  readonly ownBudget?: boolean
 }
 
 /** Octokit's typed request function: `request('GET /orgs/{org}/repos', {org})`. */

@@ -65,7 +65,8 @@ export function appIdentity(
 
   /** Calls as the App itself. When the host's clock differs, the signature is made once more by the host's clock. */
   async function asApp<T>(caller: Caller, call: (request: Request) => Promise<T>): Promise<T> {
-    const attempt = () => call(client.as(`Bearer ${signature()}`, caller))
+    // GitHub counts calls of the App itself apart from those of its installation.
+    const attempt = () => call(client.as(`Bearer ${signature()}`, { ...caller, ownBudget: true }))
     try {
       return await attempt()
     } catch (error) {

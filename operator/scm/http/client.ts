@@ -19,6 +19,8 @@ export interface HttpMetrics {
 
 export interface HttpRequest extends Call {
   readonly priority: Priority
+  /** The host counts this call against another budget than the credential's, so that its limits say nothing about it. */
+  readonly ownBudget?: boolean | undefined
 }
 
 export interface HttpClient {
@@ -37,6 +39,8 @@ export interface HttpOptions extends TransportOptions {
   readonly retryBaseMs?: number | undefined
 }
 
+type Unprioritized = Omit<HttpRequest, 'priority'>
+
 const mostRetries = 2
 const mostRedirects = 5
 /** A POST that failed may have worked: repeating it could make a second comment or token. */
@@ -48,7 +52,7 @@ export function createHttpClient(options: HttpOptions): HttpClient {
   const cache = createEtagCache()
   const retryBaseMs = options.retryBaseMs ?? 250
 
-  async function send(call: Call): Promise<Answer> {
+  async function send({ ownBudget, ...call }: Unprioritized): Promise<Answer> {
     const started = performance.now()
     const observe = (status: number) =>
       options.metrics?.observeCall(options.connection, call.method, status, (performance.now() - started) / 1000)
@@ -56,8 +60,8 @@ export function createHttpClient(options: HttpOptions): HttpClient {
       const answer = await transport.send(call)
       observe(answer.status)
       const limits = limitsOf(answer.headers, options.now())
-      options.limiter.observe(limits)
-      if (limits.remaining !== undefined)
+      if (!ownBudget) options.limiter.observe(limits)
+      if (!ownBudget && limits.remaining !== undefined)
         options.metrics?.setRemaining(options.connection, limits.remaining, limits.limit)
       if (limits.retryAt && answer.status >= 400) options.limiter.pause(limits.retryAt)
       return answer
@@ -67,7 +71,7 @@ export function createHttpClient(options: HttpOptions): HttpClient {
     }
   }
 
-  async function sendConditionally(call: Call): Promise<Answer> {
+  async function sendConditionally(call: Unprioritized): Promise<Answer> {
     if (call.method !== 'GET') return send(call)
     // A different Accept header asks for a different document at the same address.
     const key = `${call.headers['accept'] ?? ''} ${call.url}`
@@ -79,7 +83,7 @@ export function createHttpClient(options: HttpOptions): HttpClient {
     return answer
   }
 
-  async function sendFollowing(call: Call): Promise<Answer> {
+  async function sendFollowing(call: Unprioritized): Promise<Answer> {
     let url = call.url
     for (let step = 0; step <= mostRedirects; step++) {
       const answer = await sendConditionally({ ...call, url })
