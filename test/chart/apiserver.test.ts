@@ -306,6 +306,51 @@ describe('the namespace of the scans', () => {
     assert.match(debugged.stderr, /Debug containers are refused/)
   })
 
+  describe('as the controller, to open the network', () => {
+    const controller = ['--as', 'system:serviceaccount:scanfleet:scanfleet-controller']
+    const ports = [{ protocol: 'TCP', port: 443 }]
+    const way = { to: [{ ipBlock: { cidr: '192.0.2.1/32' } }], ports }
+    const ofOneScan = { matchLabels: { 'scanfleet.dev/run-uid': '1' } }
+    const policy = (spec: object) => ({
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'NetworkPolicy',
+      metadata: { name: 'opening', namespace: 'scanfleet-scans' },
+      spec: { podSelector: ofOneScan, policyTypes: ['Ingress', 'Egress'], egress: [way], ...spec },
+    })
+    const create = async (spec: object, ...who: string[]) =>
+      run(kubectlPath, ['--kubeconfig', cluster.kubeconfig, 'create', '--dry-run=server', '-f', '-', ...who], {
+        input: stringify(policy(spec)),
+      })
+
+    test('takes the way of one scan to named places', async () => {
+      succeeded(await create({}, ...controller))
+    })
+
+    const tooWide: readonly [string, object, RegExp][] = [
+      ['for all pods', { podSelector: {} }, /must select the pod of that scan/],
+      ['to anywhere', { egress: [{ ports }] }, /must name single addresses/],
+      [
+        'to a network',
+        { egress: [{ to: [{ ipBlock: { cidr: '10.0.0.0/8' } }], ports }] },
+        /must name single addresses/,
+      ],
+      ['on every port', { egress: [{ to: way.to }] }, /must name single addresses/],
+      ['to all pods', { egress: [{ to: [{ namespaceSelector: {} }], ports }] }, /must name single addresses/],
+      ['from outside', { ingress: [{}] }, /Nobody may connect to a scan/],
+    ]
+    for (const [what, spec, message] of tooWide) {
+      test(`refuses a way ${what}`, async () => {
+        const { code, stderr } = await create(spec, ...controller)
+        assert.notEqual(code, 0)
+        assert.match(stderr, message)
+      })
+    }
+
+    test('leaves administrators free', async () => {
+      succeeded(await create({ podSelector: {} }))
+    })
+  })
+
   test('leaves every other namespace alone', async () => {
     const pod = scanPod({ shareProcessNamespace: true }, { namespace: 'default', ownerReferences: [] })
     succeeded(await apply([pod], '--dry-run=server'))

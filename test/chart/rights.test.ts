@@ -25,8 +25,6 @@ const controllerEverywhere = [
   'patch scanfleet.dev/scmrepositories/status',
   'patch scanfleet.dev/managedscans/status',
   'patch scanfleet.dev/scanruns/status',
-  'update scanfleet.dev/scmconnections/finalizers',
-  'update scanfleet.dev/managedscans/finalizers',
   'get core/secrets',
   'get core/configmaps',
   'create,patch core/events',
@@ -48,7 +46,6 @@ const expected: readonly [string, string, readonly string[]][] = [
       'get,patch core/secrets [scanfleet-gateway-tls]',
       'create core/secrets',
       'get core/services [scanfleet-gateway]',
-      'create,patch core/events',
     ],
   ],
   [
@@ -56,8 +53,7 @@ const expected: readonly [string, string, readonly string[]][] = [
     'scanfleet-controller-scans',
     [
       'get,list,watch,create,patch,delete batch/jobs',
-      'update batch/jobs/finalizers',
-      'get,create,delete networking.k8s.io/networkpolicies',
+      'get,create networking.k8s.io/networkpolicies',
       'get,create,delete core/secrets',
       'get,list,watch core/pods',
       'get core/namespaces',

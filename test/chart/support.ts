@@ -26,17 +26,22 @@ export interface Outcome {
 export type Manifest = any
 
 /** Runs a program to its end, whatever its exit code. */
-export function run(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Outcome> {
+export function run(
+  program: string,
+  args: readonly string[],
+  options: { readonly input?: string } = {},
+): Promise<Outcome> {
   return new Promise((resolve, reject) => {
-    execFile(program, args, { env: { ...process.env, ...env }, maxBuffer: 64 << 20 }, (error, stdout, stderr) => {
+    const child = execFile(program, args, { maxBuffer: 64 << 20 }, (error, stdout, stderr) => {
       if (error && typeof error.code !== 'number') reject(error)
       else resolve({ code: error ? Number(error.code) : 0, stdout, stderr })
     })
+    child.stdin?.end(options.input)
   })
 }
 
-export async function helm(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Outcome> {
-  return run(await toolPath('helm', (line) => console.error(line)), args, env)
+export async function helm(args: readonly string[]): Promise<Outcome> {
+  return run(await toolPath('helm', (line) => console.error(line)), args)
 }
 
 export function valuesFile(rendering: string): string {
