@@ -348,7 +348,10 @@ function codeHostMetrics(metrics: Metrics) {
       metrics.codeHostRequests.inc({ connection, code: status === 0 ? 'none' : String(status) })
       metrics.codeHostSeconds.observe({ connection }, seconds)
     },
-    setRemaining: (connection: string, remaining: number) => metrics.codeHostRemaining.set({ connection }, remaining),
+    setRemaining(connection: string, remaining: number, limit: number | undefined) {
+      metrics.codeHostRemaining.set({ connection }, remaining)
+      if (limit !== undefined) metrics.codeHostLimit.set({ connection }, limit)
+    },
   }
 }
 

@@ -12,6 +12,7 @@ import { type Attempt, type AttemptFacts, attemptName, type Endpoint, factsOf } 
 import { buildNetworkPolicy, buildSecret } from '../../scan/companions.ts'
 import { buildJob } from '../../scan/job.ts'
 import { durationSeconds } from '../../scan/quantities.ts'
+import type { Priority } from '../../scm/http/limiter.ts'
 import type { CloneCredential, Scm } from '../../scm/types.ts'
 import type { ScanRunDeps } from './index.ts'
 
@@ -27,6 +28,15 @@ export interface DispatchInput {
   readonly managedScan: ManagedScan
   readonly repository: ScmRepository
   readonly connection: ScmConnection
+}
+
+/** In what order calls of runs pass the limiter of their credential. */
+const priorities: Readonly<Record<ScanRun['spec']['reason'], Priority>> = {
+  PullRequest: 'PullRequest',
+  Manual: 'Manual',
+  Requested: 'Manual',
+  Initial: 'Initial',
+  Scheduled: 'Weekly',
 }
 
 /** An upload may come this much later than the attempt may run: retries of the pod and clocks that differ. */
@@ -69,9 +79,10 @@ async function prepare(input: DispatchInput, connectionKey: string, scm: Scm, de
   const { spec } = repository
   if (spec.cloneUrl === undefined) throw new Error(`the ScmRepository ${repository.metadata.name} has no cloneUrl`)
   const ref = { id: spec.id, fullName: spec.fullName, cloneUrl: spec.cloneUrl }
+  const priority = priorities[run.spec.reason]
   const head = run.spec.commit
     ? { commit: run.spec.commit, branch: run.spec.branch }
-    : await scm.resolveHead(ref, run.spec.branch ?? spec.defaultBranch, signal)
+    : await scm.resolveHead(ref, run.spec.branch ?? spec.defaultBranch, signal, priority)
   const url = new URL(spec.cloneUrl)
   const codeHost: Endpoint = {
     host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
@@ -80,7 +91,7 @@ async function prepare(input: DispatchInput, connectionKey: string, scm: Scm, de
   }
   const gateway = await deps.gateway.endpoint()
   const uploadToken = randomBytes(32).toString('base64url')
-  const credential = await scm.mintCloneCredential(ref, signal)
+  const credential = await scm.mintCloneCredential(ref, signal, priority)
   const seconds = durationSeconds(managedScan.spec.limits.timeout) + uploadGraceSeconds
   const facts: AttemptFacts = {
     runUid: run.metadata.uid,
