@@ -1,10 +1,11 @@
 /** `scanfleet controller` and `scanfleet gateway`: configuration in, one process out, ended by SIGTERM in good order. */
 import { Registry } from 'prom-client'
+import packageFile from '../package.json' with { type: 'json' }
 import { ConfigError, describeOptions, namespaceOfPod, readControllerConfig, readGatewayConfig } from './config.ts'
 import { createKubeClient } from './kube/client.ts'
 import { loadConnection } from './kube/connection.ts'
 import { createLogger } from './telemetry/log.ts'
-import { createMetrics } from './telemetry/metrics.ts'
+import { collectProcessMetrics, createMetrics } from './telemetry/metrics.ts'
 import { createRedactor } from './telemetry/redact.ts'
 
 const [command, ...argv] = process.argv.slice(2)
@@ -32,6 +33,8 @@ async function start(name: 'controller' | 'gateway', args: readonly string[]): P
   const log = createLogger({ level: config.logLevel, redactor, base: { process: name, pod: config.podName } })
   const registry = new Registry()
   const metrics = createMetrics(registry)
+  collectProcessMetrics(registry)
+  metrics.buildInfo.set({ version: packageFile.version, process: name }, 1)
   const connection = await loadConnection({ env: process.env })
   const client = createKubeClient({ connection, metrics })
   const starting = new AbortController()

@@ -9,7 +9,7 @@ import { productSchema } from './plan.ts'
 /** Bounds of an upload. Bytes are counted while reading, before and after decompression. */
 export const resultLimits = {
   compressedBytes: 16 * 1024 * 1024,
-  bytes: 64 * 1024 * 1024,
+  bytes: 32 * 1024 * 1024,
   depth: 32,
   findings: 10_000,
   rules: 5_000,
