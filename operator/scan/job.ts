@@ -88,7 +88,7 @@ function cloneContainer(attempt: Attempt, settings: ScanSettings): Record<string
   const { disk } = attempt.managedScan.spec.limits
   return {
     name: 'clone',
-    args: ['clone'],
+    command: ['scanfleet-clone'],
     env: [{ name: planVariable, value: JSON.stringify(clonePlan(attempt, settings)) }],
     ...containerBasics(settings),
     resources: {
@@ -107,7 +107,7 @@ function scanContainer(attempt: Attempt, settings: ScanSettings): Record<string,
   const { cpu, memory, disk } = attempt.managedScan.spec.limits
   return {
     name: 'scan',
-    args: ['scan'],
+    command: ['scanfleet-scan'],
     env: [{ name: planVariable, value: JSON.stringify(scanPlan(attempt)) }],
     ...containerBasics(settings),
     resources: {
