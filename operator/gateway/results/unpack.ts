@@ -11,7 +11,7 @@ import { createJsonMeter } from './json-meter.ts'
  * Ten thousand findings of 3 KB. Parsing takes up to seven times as much memory when letters of two bytes are mixed in,
  * so the contract's own bound would not fit into what the gateway is given.
  */
-const maxBytes = Math.min(resultLimits.bytes, 32 * 1024 * 1024)
+const maxBytes = resultLimits.bytes
 /** A hundred for each of the most findings; an ordinary one has forty. */
 const maxValues = 1_000_000
 /** The longest text of the schema has 8,000 characters, which JSON may write in six bytes each. */
