@@ -42,6 +42,7 @@ describe('the sample repositories', () => {
     await product.kubectl([...here, 'create', 'rolebinding', 'findings', '--role=findings', reader])
   })
   after(async () => {
+    await team?.remove()
     await host?.stop()
     await product?.close()
   })

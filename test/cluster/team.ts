@@ -24,6 +24,8 @@ export interface Team {
   allOver(count: number): Promise<readonly ScanRun[]>
   /** The run, as soon as it has ended and left the scan namespace. */
   over(name: string): Promise<ScanRun>
+  /** Deletes the namespace with all that the team declared, and returns when it is gone. */
+  remove(): Promise<void>
 }
 
 /** Scans are slow where many share few processors. */
@@ -86,6 +88,9 @@ export async function createTeam(
         },
         patience,
       ),
+    async remove() {
+      await product.kubectl(['delete', 'namespace', namespace, '--timeout=2m'])
+    },
     allOver: (count) =>
       until(
         `${count} runs are over`,
