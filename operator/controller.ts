@@ -4,31 +4,29 @@
  */
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
-import type { KubeObject } from './api/kinds.ts'
-import { annotations } from './api/names.ts'
+import { createNamespaceGuard, keepCertificate } from './background.ts'
 import type { ControllerConfig } from './config.ts'
 import type { KubeClient } from './kube/client.ts'
 import { createEventRecorder } from './kube/events.ts'
 import { createLeaderElection } from './kube/leader.ts'
 import { keyOf } from './kube/objects.ts'
-import { createQueue, type Queue } from './kube/queue.ts'
-import { type Caches, createCaches, holderOf, type Listeners, runOf } from './reconcilers/caches.ts'
+import { createQueue } from './kube/queue.ts'
+import { type Caches, createCaches, holderOf } from './reconcilers/caches.ts'
 import { createManagedScanReconciler } from './reconcilers/managed-scan/index.ts'
 import { createGate } from './reconcilers/scan-run/admission.ts'
 import { createCredentials } from './reconcilers/scan-run/credentials.ts'
-import { hasEnded } from './reconcilers/scan-run/decide.ts'
 import { createGatewayAccess } from './reconcilers/scan-run/gateway-access.ts'
 import { createScanRunReconciler } from './reconcilers/scan-run/index.ts'
 import { createClients } from './reconcilers/scm-connection/clients.ts'
+import { type ConnectionTimes, standardTimes } from './reconcilers/scm-connection/decide.ts'
 import { createScmConnectionReconciler } from './reconcilers/scm-connection/index.ts'
-import { readNamespaceFault } from './scan/isolation.ts'
+import { createTriggers, type Queues } from './reconcilers/triggers.ts'
 import { resolveAddresses } from './scm/http/addresses.ts'
 import { createLimiters, createScm } from './scm/registry.ts'
 import { cachesSynced, createHealthServer, watchesAlive } from './telemetry/health.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 import { createMetricsServer } from './telemetry/metrics-server.ts'
 import type { Redactor } from './telemetry/redact.ts'
-import { ensureGatewayCertificate } from './tls/index.ts'
 
 export interface ControllerDeps {
   readonly client: KubeClient
@@ -41,16 +39,14 @@ export interface ControllerDeps {
   /** Called when the Lease is lost; the process has to end. */
   readonly onLost: () => void
   readonly now?: () => Date
+  /** How often connections are looked at, where the usual does not fit. */
+  readonly connectionTimes?: Partial<ConnectionTimes>
 }
 
 export interface Controller {
   stop(): Promise<void>
 }
 
-/** How long changes of children are gathered before their parent is looked at. */
-const gatherMs = 300
-const namespaceCheckMs = 60_000
-const certificateRetryMs = 10_000
 const workers = { connections: 8, managedScans: 4, scanRuns: 24 }
 
 export async function runController(config: ControllerConfig, deps: ControllerDeps): Promise<Controller> {
@@ -64,12 +60,13 @@ export async function runController(config: ControllerConfig, deps: ControllerDe
     log,
     metrics,
   })
-  const queues = {} as { connections: Queue; managedScans: Queue; scanRuns: Queue }
+  const suspects = new Set<string>()
+  const triggers = createTriggers(() => ({ caches, queues, gate, credentials, metrics }))
   const { caches, informers } = createCaches({
     client,
     watchNamespaces: config.watchNamespaces,
     scanNamespace: config.scanNamespace,
-    listeners: listeners(),
+    listeners: triggers.listeners,
     log,
     metrics,
   })
@@ -110,9 +107,14 @@ export async function runController(config: ControllerConfig, deps: ControllerDe
     },
     onAdmitted: (key) => queues.scanRuns.add(key),
   })
-  let namespaceFault: string | undefined = 'The scan namespace has not been checked yet.'
+  const namespaceGuard = createNamespaceGuard({
+    client,
+    namespace: config.scanNamespace,
+    log,
+    onChange: triggers.wakeAllRuns,
+  })
 
-  queues.connections = createQueue({
+  const connections = createQueue({
     name: 'scm-connection',
     workers: workers.connections,
     reconcile: createScmConnectionReconciler({
@@ -124,19 +126,22 @@ export async function runController(config: ControllerConfig, deps: ControllerDe
       redactor,
       log,
       now,
-      onReady: wakeConnection,
+      onReady: triggers.wakeConnection,
+      holdsCredentials: credentials.holds,
+      takeSuspicion: (key) => suspects.delete(key),
+      times: { ...standardTimes, ...deps.connectionTimes },
     }),
     log,
     metrics,
   })
-  queues.managedScans = createQueue({
+  const managedScans = createQueue({
     name: 'managed-scan',
     workers: workers.managedScans,
     reconcile: createManagedScanReconciler({ client, caches, now }),
     log,
     metrics,
   })
-  queues.scanRuns = createQueue({
+  const scanRuns = createQueue({
     name: 'scan-run',
     workers: workers.scanRuns,
     reconcile: createScanRunReconciler({
@@ -146,7 +151,7 @@ export async function runController(config: ControllerConfig, deps: ControllerDe
       credentials,
       gate,
       gateway,
-      namespaceFault: () => namespaceFault,
+      namespaceFault: namespaceGuard.fault,
       resolve: (host) => resolveAddresses(host, addressRules),
       settings: {
         scanNamespace: config.scanNamespace,
@@ -161,122 +166,27 @@ export async function runController(config: ControllerConfig, deps: ControllerDe
       log,
       metrics,
       now,
+      suspect(key) {
+        suspects.add(key)
+        connections.add(key)
+      },
     }),
     log,
     metrics,
   })
-
-  /** What a change means for the queues. Handlers only add keys. */
-  function listeners(): Listeners {
-    return {
-      connections(key, current, previous) {
-        const changed = wasChangedByPeople(current, previous)
-        if (changed) queues.connections.add(key)
-        for (const scan of caches.managedScans.byIndex('connection', key))
-          queues.managedScans.addAfter(keyOf(scan), gatherMs)
-        if (changed) wakeConnection(key)
-      },
-      repositories(_key, current, previous) {
-        const repository = current ?? previous
-        if (repository === undefined) return
-        const connection = `${repository.metadata.namespace}/${repository.spec.connectionRef.name}`
-        for (const scan of caches.managedScans.byIndex('connection', connection))
-          queues.managedScans.addAfter(keyOf(scan), gatherMs)
-      },
-      managedScans(key, current, previous) {
-        if (!wasChangedByPeople(current, previous)) {
-          queues.managedScans.addAfter(key, gatherMs)
-          return
-        }
-        queues.managedScans.add(key)
-        wakeRuns(key)
-        gate.wake()
-      },
-      scanRuns(key, current, previous) {
-        queues.scanRuns.add(key)
-        const run = current ?? previous
-        if (run) queues.managedScans.addAfter(`${run.metadata.namespace}/${run.spec.managedScanRef.name}`, gatherMs)
-      },
-      jobs(_key, current, previous) {
-        const job = current ?? previous
-        for (const key of job ? runOf(job) : []) queues.scanRuns.add(key)
-        if (current === undefined && previous) {
-          credentials.forget(previous.metadata.uid)
-          gate.wake()
-        }
-        metrics.scansRunning.set(caches.jobs.size)
-      },
-      pods(_key, current, previous) {
-        const pod = current ?? previous
-        for (const key of pod ? runOf(pod) : []) queues.scanRuns.add(key)
-      },
-    }
-  }
-
-  /** Runs that wait for a connection, or that must end with it. */
-  function wakeConnection(key: string): void {
-    for (const scan of caches.managedScans.byIndex('connection', key)) {
-      queues.managedScans.add(keyOf(scan))
-      wakeRuns(keyOf(scan))
-    }
-  }
-
-  function wakeRuns(managedScan: string): void {
-    for (const run of caches.scanRuns.byIndex('managedScan', managedScan))
-      if (!hasEnded(run)) queues.scanRuns.add(keyOf(run))
-  }
-
-  async function checkNamespace(): Promise<void> {
-    const before = namespaceFault
-    try {
-      namespaceFault = await readNamespaceFault(client, config.scanNamespace)
-    } catch (error) {
-      log.warn({ err: error }, 'the scan namespace could not be checked')
-      return
-    }
-    if (namespaceFault === before) return
-    if (namespaceFault === undefined) log.info({ namespace: config.scanNamespace }, 'the scan namespace isolates scans')
-    else
-      log.error(
-        { namespace: config.scanNamespace, fault: namespaceFault },
-        'the scan namespace is not safe, no scan is started',
-      )
-    for (const run of caches.scanRuns.values()) if (!hasEnded(run)) queues.scanRuns.add(keyOf(run))
-  }
-
-  async function keepCertificate(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      let waitMs = certificateRetryMs
-      try {
-        const { renewAt } = await ensureGatewayCertificate({
-          client,
-          namespace: config.namespace,
-          secretName: config.gatewayTlsSecret,
-          serviceNames: [config.gatewayService],
-          log,
-          now,
-        })
-        gateway.invalidate()
-        waitMs = Math.max(certificateRetryMs, Math.min(renewAt.getTime() - now().getTime(), 6 * 3_600_000))
-      } catch (error) {
-        log.error({ err: error }, 'the certificate of the gateway could not be made')
-      }
-      await pause(waitMs, signal)
-    }
-  }
-
-  async function repeat(work: () => Promise<void>, everyMs: number, signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      await work()
-      await pause(everyMs, signal)
-    }
-  }
+  const queues: Queues = { connections, managedScans, scanRuns }
 
   const leading = new AbortController()
   const background: Promise<void>[] = []
-  function lead(): void {
-    if (config.manageGatewayTls) background.push(keepCertificate(leading.signal))
-    background.push(repeat(checkNamespace, namespaceCheckMs, leading.signal))
+  async function lead(): Promise<void> {
+    const { signal } = leading
+    const { namespace, gatewayTlsSecret: secretName, gatewayService } = config
+    const certificate = { client, namespace, secretName, serviceNames: [gatewayService], log, now }
+    if (config.manageGatewayTls) background.push(keepCertificate(certificate, gateway.invalidate, signal))
+    // Known before the first run is looked at, so that none is told to wait for no reason.
+    await namespaceGuard.check()
+    if (signal.aborted) return
+    background.push(namespaceGuard.watch(signal))
     for (const queue of Object.values(queues)) queue.start()
     log.info('this replica leads')
   }
@@ -315,6 +225,7 @@ export async function runController(config: ControllerConfig, deps: ControllerDe
       leading.abort()
       await Promise.all(Object.values(queues).map((queue) => queue.stop(hurry)))
       await Promise.all(background)
+      await credentials.settled()
       // Given back only now: until here another leader could have met our writes.
       await election.stop()
       await events.flush()
@@ -334,14 +245,6 @@ const informerNames: readonly (keyof Caches)[] = [
   'pods',
 ]
 
-/** Anything but a status write of our own. */
-function wasChangedByPeople(current: KubeObject | undefined, previous: KubeObject | undefined): boolean {
-  const [a, b] = [current?.metadata, previous?.metadata]
-  if (a === undefined || b === undefined || a.uid !== b.uid) return true
-  const requested = a.annotations?.[annotations.requestedAt] !== b.annotations?.[annotations.requestedAt]
-  return requested || a.generation !== b.generation || a.deletionTimestamp !== b.deletionTimestamp
-}
-
 function codeHostMetrics(metrics: Metrics) {
   return {
     observeCall(connection: string, _method: string, status: number, seconds: number) {
@@ -353,19 +256,4 @@ function codeHostMetrics(metrics: Metrics) {
       if (limit !== undefined) metrics.codeHostLimit.set({ connection }, limit)
     },
   }
-}
-
-function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve()
-    const timer = setTimeout(resolve, milliseconds)
-    signal.addEventListener(
-      'abort',
-      () => {
-        clearTimeout(timer)
-        resolve()
-      },
-      { once: true },
-    )
-  })
 }

@@ -7,7 +7,7 @@ import type { KubeObject, ManagedScan, ScanRun, ScmConnection, ScmRepository } f
 import { annotations, labels } from '../api/names.ts'
 import type { KubeClient } from '../kube/client.ts'
 import { createInformer, type Informer } from '../kube/informer.ts'
-import { type Job, type Pod, projectMetadata } from '../kube/objects.ts'
+import { type Job, type Pod, projectMetadata, splitKey } from '../kube/objects.ts'
 import { type Resource, resources } from '../kube/resources.ts'
 import type { Store } from '../kube/store.ts'
 import { factsOf } from '../scan/attempt.ts'
@@ -19,9 +19,9 @@ export interface Caches {
   readonly repositories: Store<ScmRepository>
   /** Index: `connection` ns/name. */
   readonly managedScans: Store<ManagedScan>
-  /** Indexes: `managedScan` ns/name, `connection`-independent. */
+  /** Index: `managedScan` ns/name. */
   readonly scanRuns: Store<ScanRun>
-  /** Jobs of scans. Indexes: `run` ns/name, `managedScan` ns/name. */
+  /** Jobs of scans. Index: `run` ns/name. */
   readonly jobs: Store<Job>
   /** Pods of scans. Index: `run` ns/name. */
   readonly pods: Store<Pod>
@@ -52,6 +52,9 @@ export function createCaches(options: CacheOptions): { caches: Caches; informers
   const { listeners, watchNamespaces } = options
   const scanPods = { namespaces: [options.scanNamespace], labelSelector: `${labels.component}=scan` }
   const all = { namespaces: watchNamespaces }
+  const isWatched = (key: string) => watchNamespaces.length === 0 || watchNamespaces.includes(splitKey(key).namespace)
+  // Another installation may use the same scan namespace for other teams; what serves them is none of our business.
+  const runsOf = (object: KubeObject) => runOf(object).filter(isWatched)
 
   const connections = informer(resources.scmConnections, listeners.connections, { ...all, project: whole })
   const repositories = informer(resources.scmRepositories, listeners.repositories, {
@@ -75,9 +78,9 @@ export function createCaches(options: CacheOptions): { caches: Caches; informers
   const jobs = informer(resources.jobs, listeners.jobs, {
     ...scanPods,
     project: projectJob,
-    indexes: { run: runOf, managedScan: (job) => annotationOf(job, annotations.managedScan) },
+    indexes: { run: runsOf },
   })
-  const pods = informer(resources.pods, listeners.pods, { ...scanPods, project: projectPod, indexes: { run: runOf } })
+  const pods = informer(resources.pods, listeners.pods, { ...scanPods, project: projectPod, indexes: { run: runsOf } })
 
   function informer<T extends KubeObject>(
     resource: Resource<T>,

@@ -27,7 +27,7 @@ export function classify(job: Job, pod: Pod | undefined): AttemptState {
   }
   if (pod !== undefined) {
     const failure = podFailure(pod)
-    if (failure !== undefined) return { state: 'Failed', failure }
+    if (failure !== undefined) return failed(failure.reason, failure.message)
     if (pod.status?.phase === 'Succeeded') return { state: 'Ended' }
   }
   if (jobFailed !== undefined) {
@@ -41,10 +41,10 @@ export function classify(job: Job, pod: Pod | undefined): AttemptState {
   return { state: 'Starting', ...(hindrance !== undefined && { hindrance }) }
 }
 
-/** When the clone container ended, whatever its outcome; undefined while it may still need its credential. */
-export function cloneEndedAt(pod: Pod | undefined): Date | undefined {
-  const terminated = pod?.status?.containerStatuses?.find(({ name }) => name === 'clone')?.state?.terminated
-  return terminated === undefined ? undefined : new Date(terminated.finishedAt ?? Date.now())
+/** Whether the clone container ended, whatever its outcome; while it has not, it may still need its credential. */
+export function hasCloneEnded(pod: Pod | undefined): boolean {
+  const clone = pod?.status?.containerStatuses?.find(({ name }) => name === 'clone')
+  return clone?.state?.terminated !== undefined
 }
 
 function podFailure(pod: Pod): Failure | undefined {
@@ -114,5 +114,10 @@ function byName(a: ContainerStatus, b: ContainerStatus): number {
 }
 
 function failed(reason: ScanRunReason, message: string): AttemptState {
-  return { state: 'Failed', failure: { reason, message } }
+  return { state: 'Failed', failure: { reason, message: plain(message) } }
+}
+
+/** Much of a message was written next to hostile code: nothing in it may steer a terminal or turn text around. */
+function plain(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ').trim()
 }

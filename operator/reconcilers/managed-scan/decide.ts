@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { conditionTypes, type ManagedScanReason } from '../../api/conditions.ts'
 import type { ManagedScan, ScanRun, ScmConnection, ScmRepository } from '../../api/kinds.ts'
 import { annotations } from '../../api/names.ts'
-import { isTrue, setReadiness } from '../../kube/conditions.ts'
+import { findCondition, isTrue, setReadiness } from '../../kube/conditions.ts'
 import { selector } from '../../scm/repositories.ts'
 import { addCounts, type Counts, noFindings } from './counts.ts'
 
@@ -69,6 +69,18 @@ export function select({ managedScan, repositories }: Pick<Snapshot, 'managedSca
       fork: spec.fork ?? false,
     })
   })
+}
+
+/** Whether the difference can wait: scans went on before and still do, and nothing that somebody asked for was handled. */
+export function isOnlyProgress(before: ManagedScan['status'], after: ManagedScan['status']): boolean {
+  const isScanning = (status: ManagedScan['status']) =>
+    findCondition(status?.conditions, conditionTypes.Ready)?.reason === ('Scanning' satisfies ManagedScanReason)
+  return (
+    isScanning(before) &&
+    isScanning(after) &&
+    before?.lastHandledRequest === after?.lastHandledRequest &&
+    before?.observedGeneration === after?.observedGeneration
+  )
 }
 
 /** The name makes a run exactly-once: the same reason for the same repository is the same object. */

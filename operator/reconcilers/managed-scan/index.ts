@@ -9,7 +9,7 @@ import { forEachParallel } from '../../kube/parallel.ts'
 import type { Reconcile } from '../../kube/queue.ts'
 import { resources } from '../../kube/resources.ts'
 import type { Caches } from '../caches.ts'
-import { type Action, decide, type Snapshot } from './decide.ts'
+import { type Action, decide, isOnlyProgress, type Snapshot } from './decide.ts'
 
 export interface ManagedScanDeps {
   readonly client: KubeClient
@@ -18,19 +18,32 @@ export interface ManagedScanDeps {
 }
 
 const concurrentWrites = 16
+/** While scans run their counts change all the time; one write in this time shows that it goes on. */
+const progressMs = 2000
 
 export function createManagedScanReconciler(deps: ManagedScanDeps): Reconcile {
+  // When the status of a ManagedScan was written last, by `performance.now()`.
+  const written = new Map<string, number>()
+
   return async (key) => {
     const snapshot = observe(key, deps)
-    if (snapshot === undefined) return
+    if (snapshot === undefined) {
+      written.delete(key)
+      return
+    }
     const actions = decide(snapshot, deps.now())
     // The status says what was handled, so it comes after everything else has been done.
-    const [status, rest] = [
-      actions.filter(({ type }) => type === 'writeStatus'),
-      actions.filter(({ type }) => type !== 'writeStatus'),
-    ]
+    const status = actions.filter((action) => action.type === 'writeStatus')
+    const rest = actions.filter((action) => action.type !== 'writeStatus')
     await forEachParallel(rest, concurrentWrites, (action) => perform(action, snapshot.managedScan, deps))
-    for (const action of status) await perform(action, snapshot.managedScan, deps)
+    for (const action of status) {
+      if (isDeepStrictEqual(action.status, snapshot.managedScan.status)) return
+      const waitMs = (written.get(key) ?? Number.NEGATIVE_INFINITY) + progressMs - performance.now()
+      if (waitMs > 0 && isOnlyProgress(snapshot.managedScan.status, action.status)) return { requeueAfterMs: waitMs }
+      await perform(action, snapshot.managedScan, deps)
+      written.set(key, performance.now())
+    }
+    return
   }
 }
 
@@ -68,7 +81,6 @@ async function perform(action: Action, managedScan: ManagedScan, deps: ManagedSc
       return
     }
     case 'writeStatus': {
-      if (isDeepStrictEqual(action.status, managedScan.status)) return
       const { name, namespace } = managedScan.metadata
       const written = await deps.client.apply(
         resources.managedScans,

@@ -6,7 +6,7 @@ import { isTrue, timestamp } from '../../kube/conditions.ts'
 import { isInvalid } from '../../kube/errors.ts'
 import type { ReconcileResult } from '../../kube/queue.ts'
 import { resources } from '../../kube/resources.ts'
-import { attemptName } from '../../scan/attempt.ts'
+import { attemptName, factsOf } from '../../scan/attempt.ts'
 import { ScmError } from '../../scm/types.ts'
 import type { Action } from './decide.ts'
 import { dispatch } from './dispatch.ts'
@@ -48,11 +48,13 @@ async function perform(
       await deps.credentials.release(action.job)
       return
     case 'deleteJob': {
-      const { name, namespace, uid, resourceVersion } = action.job.metadata
-      const precondition = action.onlyUnchanged ? { uid, resourceVersion } : { uid }
-      await deps.client.delete(resources.jobs, namespace, name, { ...precondition, propagationPolicy: 'Background' })
+      const { name, namespace, uid } = action.job.metadata
+      await deps.client.delete(resources.jobs, namespace, name, { uid, propagationPolicy: 'Background' })
       return
     }
+    case 'discardJob':
+      await deps.credentials.discard(action.job)
+      return
     case 'dispatch':
       return start(snapshot, deps, signal)
     case 'writeWaiting':
@@ -68,7 +70,7 @@ async function perform(
       if (!run) return
       const name = attemptName(run.metadata.uid, run.status?.attempt?.number ?? 1)
       const job = await deps.client.get(resources.jobs, deps.settings.scanNamespace, name)
-      if (job !== undefined) return { requeueAfterMs: 1000 }
+      if (job !== undefined && factsOf(job)?.runUid === run.metadata.uid) return { requeueAfterMs: 1000 }
       await fail(run, 'JobLost', 'The Job was deleted before a result came.', deps)
       return
     }
@@ -107,6 +109,8 @@ async function start(snapshot: Snapshot, deps: ScanRunDeps, signal: AbortSignal)
       await fail(run, error.subject, error.message, deps)
       return
     }
+    // What refuses one run will refuse the others: the connection is tested, and if it is at fault they all wait for it.
+    deps.suspect(`${connection.metadata.namespace}/${connection.metadata.name}`)
     await writeWaiting(run, 'CodeHostBusy', error.message, deps)
     const pause = error.retryAt ? error.retryAt.getTime() - deps.now().getTime() : codeHostPauseMs
     return { requeueAfterMs: Math.max(1000, pause) }
@@ -133,7 +137,7 @@ async function writeWaiting(
 ): Promise<void> {
   const ready = run.status?.conditions?.find(({ type }) => type === conditionTypes.Ready)
   if (ready?.reason === reason && ready.message === message) return
-  await write(run, waitingStatus(run, reason, message, deps.now()), deps)
+  await write(run, waitingStatus(run, reason, deps.redactor.redact(message), deps.now()), deps)
 }
 
 async function fail(
@@ -202,9 +206,10 @@ async function recordOnRepository(
   deps.caches.repositories.observe(`${namespace}/${name}`, written)
 }
 
+/** Conflict when the run is not as it was when this was decided: a paused leader must not end what others carried on. */
 async function write(run: ScanRun, status: object, deps: ScanRunDeps): Promise<void> {
-  const { name, namespace, uid } = run.metadata
-  const object = { apiVersion, kind: 'ScanRun', metadata: { name, namespace, uid }, status }
+  const { name, namespace, uid, resourceVersion } = run.metadata
+  const object = { apiVersion, kind: 'ScanRun', metadata: { name, namespace, uid, resourceVersion }, status }
   const written = await deps.client.apply(resources.scanRuns, namespace, object, {
     fieldManager: fieldManagers.scanRun,
     subresource: 'status',

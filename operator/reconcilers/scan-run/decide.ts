@@ -7,11 +7,11 @@
  */
 import type { ScanRunReason } from '../../api/conditions.ts'
 import { conditionTypes } from '../../api/conditions.ts'
-import type { ScanRun } from '../../api/kinds.ts'
-import { isTrue } from '../../kube/conditions.ts'
+import type { KubeObject, ScanRun } from '../../api/kinds.ts'
+import { findCondition, isTrue } from '../../kube/conditions.ts'
 import type { Job } from '../../kube/objects.ts'
 import { type AttemptFacts, factsOf } from '../../scan/attempt.ts'
-import { classify, cloneEndedAt } from '../../scan/classify.ts'
+import { classify, hasCloneEnded } from '../../scan/classify.ts'
 import type { Candidate } from './admission.ts'
 import type { Snapshot } from './observe.ts'
 
@@ -26,8 +26,9 @@ export type Action =
   /** Fail as JobLost, after the API server itself has confirmed that there is no Job. */
   | { readonly type: 'failIfJobGone' }
   | { readonly type: 'releaseCredential'; readonly job: Job }
-  /** `onlyUnchanged` makes the version that was seen a precondition. */
-  | { readonly type: 'deleteJob'; readonly job: Job; readonly onlyUnchanged: boolean }
+  | { readonly type: 'deleteJob'; readonly job: Job }
+  /** A Job that never started: deleted if it is still as it was seen, and only then its credential is given back. */
+  | { readonly type: 'discardJob'; readonly job: Job }
   /** The pod is gone: write the evidence, and what was found to the ScmRepository. */
   | { readonly type: 'finish' }
   | { readonly type: 'requeue'; readonly afterMs: number }
@@ -36,10 +37,12 @@ export type Action =
 export const startTimeoutMs = 10 * 60_000
 /** How long the accepted result may take to reach the cache after the pod has ended well. */
 export const resultTimeoutMs = 2 * 60_000
+/** The message that the API itself gives a new run. */
+const turnMessage = 'Waiting for its turn.'
 
 export function decide(snapshot: Snapshot, now: Date): readonly Action[] {
   const { run, job } = snapshot
-  if (run === undefined) return [{ type: 'withdraw' }, ...removal(snapshot)]
+  if (run === undefined || isBeingDeleted(run)) return [{ type: 'withdraw' }, ...removal(snapshot)]
   if (hasEnded(run)) return [{ type: 'withdraw' }, ...afterEnd(snapshot, run)]
   if (job === undefined) return beforeStart(snapshot, run)
 
@@ -49,9 +52,11 @@ export function decide(snapshot: Snapshot, now: Date): readonly Action[] {
     return [...removal(snapshot), { type: 'requeue', afterMs: 1000 }]
   }
   // A suspended Job is a dispatch that was cut off. Nothing has run, so it starts afresh; should the cache be behind and the
-  // Job run already, the precondition keeps it.
-  if (job.spec.suspend === true) return removal(snapshot, true)
-  return whileRunning(snapshot, run, job, facts, now)
+  // Job run already, the precondition keeps it and its credential.
+  if (job.spec.suspend === true) return isBeingDeleted(job) ? [] : [{ type: 'discardJob', job }]
+  // One write at a time: what is decided next builds on the status that this one leaves.
+  if (run.status?.startTime === undefined) return [{ type: 'withdraw' }, { type: 'writeRunning', facts, job }]
+  return whileRunning(snapshot, run.status.startTime, job, now)
 }
 
 export function hasEnded(run: ScanRun): boolean {
@@ -60,10 +65,19 @@ export function hasEnded(run: ScanRun): boolean {
   )
 }
 
-function removal({ job, credentialReleased }: Snapshot, onlyUnchanged = false): Action[] {
-  if (job === undefined || job.metadata.deletionTimestamp !== undefined) return []
+function isBeingDeleted({ metadata }: KubeObject): boolean {
+  return metadata.deletionTimestamp !== undefined
+}
+
+/** What people have told to go counts as gone, though a finalizer may still hold it. */
+function unlessDeleted<T extends KubeObject>(object: T | undefined): T | undefined {
+  return object === undefined || isBeingDeleted(object) ? undefined : object
+}
+
+function removal({ job, credentialReleased }: Snapshot): Action[] {
+  if (job === undefined) return []
   const release: Action[] = credentialReleased ? [] : [{ type: 'releaseCredential', job }]
-  return [...release, { type: 'deleteJob', job, onlyUnchanged }]
+  return isBeingDeleted(job) ? release : [...release, { type: 'deleteJob', job }]
 }
 
 function afterEnd(snapshot: Snapshot, run: ScanRun): Action[] {
@@ -75,7 +89,9 @@ function afterEnd(snapshot: Snapshot, run: ScanRun): Action[] {
 }
 
 function beforeStart(snapshot: Snapshot, run: ScanRun): Action[] {
-  const { managedScan, repository, connection } = snapshot
+  const managedScan = unlessDeleted(snapshot.managedScan)
+  const connection = unlessDeleted(snapshot.connection)
+  const repository = unlessDeleted(snapshot.repository)
   // It was started once, so its Job has been deleted, unless our cache is behind.
   if (run.status?.startTime !== undefined) return [{ type: 'withdraw' }, { type: 'failIfJobGone' }]
 
@@ -110,22 +126,30 @@ function beforeStart(snapshot: Snapshot, run: ScanRun): Action[] {
     reason: run.spec.reason,
     createdAt: run.metadata.creationTimestamp,
   }
-  return [{ type: 'requestAdmission', candidate }]
+  return [...waitingForTurn(run), { type: 'requestAdmission', candidate }]
 }
 
-function whileRunning(snapshot: Snapshot, run: ScanRun, job: Job, facts: AttemptFacts, now: Date): Action[] {
+/** What kept the run from asking for its turn is over, and its status must not go on saying otherwise. */
+function waitingForTurn(run: ScanRun): Action[] {
+  const ready = findCondition(run.status?.conditions, conditionTypes.Ready)
+  const waits = ready === undefined || ready.reason === 'CodeHostBusy' || ready.message === turnMessage
+  return waits ? [] : [{ type: 'writeWaiting', reason: 'Waiting', message: turnMessage }]
+}
+
+function whileRunning(snapshot: Snapshot, startTime: string, job: Job, now: Date): Action[] {
   const { managedScan, connection, pod } = snapshot
   const actions: Action[] = [{ type: 'withdraw' }]
-  if (run.status?.startTime === undefined) actions.push({ type: 'writeRunning', facts, job })
-  if (!snapshot.credentialReleased && cloneEndedAt(pod) !== undefined) actions.push({ type: 'releaseCredential', job })
+  if (!snapshot.credentialReleased && hasCloneEnded(pod)) actions.push({ type: 'releaseCredential', job })
 
   const fail = (reason: ScanRunReason, message: string): Action[] => [...actions, { type: 'fail', reason, message }]
-  if (managedScan === undefined) return fail('Cancelled', 'The ManagedScan was deleted while the scan ran.')
-  if (connection === undefined) return fail('Cancelled', 'The ScmConnection was deleted while the scan ran.')
-  if (connection.spec.suspend) return fail('Cancelled', 'The ScmConnection was suspended while the scan ran.')
+  if (unlessDeleted(managedScan) === undefined)
+    return fail('Cancelled', 'The ManagedScan was deleted while the scan ran.')
+  if (unlessDeleted(connection) === undefined)
+    return fail('Cancelled', 'The ScmConnection was deleted while the scan ran.')
+  if (connection?.spec.suspend) return fail('Cancelled', 'The ScmConnection was suspended while the scan ran.')
 
   const attempt = classify(job, pod)
-  const sinceStart = now.getTime() - Date.parse(run.status?.startTime ?? job.metadata.creationTimestamp)
+  const sinceStart = now.getTime() - Date.parse(startTime)
   switch (attempt.state) {
     case 'Failed':
       return fail(attempt.failure.reason, attempt.failure.message)

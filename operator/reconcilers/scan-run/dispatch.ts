@@ -4,10 +4,10 @@
  * next reconcile removes together with all that belongs to it.
  */
 import { createHash, randomBytes } from 'node:crypto'
-import type { ManagedScan, ScanRun, ScmConnection, ScmRepository } from '../../api/kinds.ts'
+import type { KubeObject, ManagedScan, ScanRun, ScmConnection, ScmRepository } from '../../api/kinds.ts'
 import { isAlreadyExists } from '../../kube/errors.ts'
 import type { Job } from '../../kube/objects.ts'
-import { resources } from '../../kube/resources.ts'
+import { type Resource, resources } from '../../kube/resources.ts'
 import { type Attempt, type AttemptFacts, attemptName, type Endpoint, factsOf } from '../../scan/attempt.ts'
 import { buildNetworkPolicy, buildSecret } from '../../scan/companions.ts'
 import { buildJob } from '../../scan/job.ts'
@@ -52,7 +52,7 @@ export async function dispatch(input: DispatchInput, deps: ScanRunDeps, signal: 
   try {
     const created = await createJob(attempt, deps)
     if ('outcome' in created) {
-      await deps.credentials.revoke(connectionKey, credential)
+      await takeBack(undefined, connectionKey, credential, deps)
       forget()
       return created
     }
@@ -60,18 +60,24 @@ export async function dispatch(input: DispatchInput, deps: ScanRunDeps, signal: 
     const gatewayCa = await deps.gateway.ca()
     const codeHostCa = deps.clients.caOf(connectionKey)
     const secrets = { token: credential.token, uploadToken, gatewayCa, ...(codeHostCa !== undefined && { codeHostCa }) }
-    await Promise.all([
-      create(deps, resources.networkPolicies, buildNetworkPolicy(attempt, job, deps.settings)),
-      create(deps, resources.secrets, buildSecret(attempt, job, secrets, deps.settings)),
+    const companions = await Promise.all([
+      createCompanion(resources.networkPolicies, buildNetworkPolicy(attempt, job, deps.settings), job, deps),
+      createCompanion(resources.secrets, buildSecret(attempt, job, secrets, deps.settings), job, deps),
     ])
-    deps.credentials.keep(job.metadata.uid, credential, forget)
-    job = await unsuspend(job, deps)
-    return { outcome: 'Started', job, facts: attempt.facts }
+    const hindrance = companions.find((outcome) => outcome?.outcome === 'NameTaken') ?? companions.find(Boolean)
+    if (hindrance !== undefined) {
+      await takeBack(job, connectionKey, credential, deps)
+      forget()
+      return hindrance
+    }
   } catch (error) {
     await takeBack(job, connectionKey, credential, deps)
     forget()
     throw error
   }
+  deps.credentials.keep(job, credential, forget)
+  // From here on nothing is taken back: when the answer is lost the Job may run, and the next reconcile sees whether it does.
+  return { outcome: 'Started', job: await unsuspend(job, deps), facts: attempt.facts }
 }
 
 async function prepare(input: DispatchInput, connectionKey: string, scm: Scm, deps: ScanRunDeps, signal: AbortSignal) {
@@ -165,16 +171,30 @@ async function takeBack(
   if (job === undefined) return
   const { name, namespace, uid } = job.metadata
   try {
-    await deps.client.delete(resources.jobs, namespace, name, { uid, propagationPolicy: 'Background' })
+    const deleted = await deps.client.delete(resources.jobs, namespace, name, { uid, propagationPolicy: 'Background' })
+    if (deleted) deps.caches.jobs.forget(`${namespace}/${name}`, uid)
   } catch (error) {
     deps.log.warn({ job: name, err: error }, 'a Job that was not started could not be deleted yet')
   }
 }
 
-async function create(
-  deps: ScanRunDeps,
-  resource: Parameters<ScanRunDeps['client']['create']>[0],
+/** Undefined when it was created. */
+async function createCompanion(
+  resource: Resource<KubeObject>,
   object: unknown,
-): Promise<void> {
-  await deps.client.create(resource, deps.settings.scanNamespace, object)
+  job: Job,
+  deps: ScanRunDeps,
+): Promise<DispatchOutcome | undefined> {
+  const { scanNamespace } = deps.settings
+  const { name } = job.metadata
+  try {
+    await deps.client.create(resource, scanNamespace, object)
+    return undefined
+  } catch (error) {
+    if (!isAlreadyExists(error)) throw error
+    const existing = await deps.client.get(resource, scanNamespace, name)
+    // What an earlier Job of this name left is about to be collected.
+    const isOurs = existing?.metadata.ownerReferences?.some((owner) => owner.kind === 'Job' && owner.name === name)
+    return existing !== undefined && !isOurs ? { outcome: 'NameTaken', name } : { outcome: 'Leftover' }
+  }
 }

@@ -40,14 +40,15 @@ export interface ScanRunDeps {
   readonly log: Logger
   readonly metrics: Metrics
   readonly now: () => Date
+  /** A call of this connection was refused, so it is tested again soon. */
+  readonly suspect: (connection: string) => void
 }
 
 export function createScanRunReconciler(deps: ScanRunDeps): Reconcile {
   return async (key, signal) => {
-    const jobUid = deps.caches.jobs.byIndex('run', key)[0]?.metadata.uid
     const snapshot = observe(key, deps.caches, {
-      admitted: deps.gate.isAdmitted(key),
-      credentialReleased: jobUid !== undefined && deps.credentials.isReleased(jobUid),
+      isAdmitted: deps.gate.isAdmitted,
+      isReleased: deps.credentials.isReleased,
       namespaceFault: deps.namespaceFault(),
     })
     return apply(decide(snapshot, deps.now()), snapshot, deps, signal)

@@ -1,6 +1,7 @@
 /** What is known about one ScanRun, read from the caches alone. */
 import type { ManagedScan, ScanRun, ScmConnection, ScmRepository } from '../../api/kinds.ts'
 import type { Job, Pod } from '../../kube/objects.ts'
+import { factsOf } from '../../scan/attempt.ts'
 import type { Caches } from '../caches.ts'
 
 export interface Snapshot {
@@ -19,7 +20,12 @@ export interface Snapshot {
   readonly namespaceFault: string | undefined
 }
 
-export type Memory = Pick<Snapshot, 'admitted' | 'credentialReleased' | 'namespaceFault'>
+/** What this process knows beside the caches. */
+export interface Memory {
+  readonly isAdmitted: (key: string) => boolean
+  readonly isReleased: (jobUid: string) => boolean
+  readonly namespaceFault: string | undefined
+}
 
 export function observe(key: string, caches: Caches, memory: Memory): Snapshot {
   const run = caches.scanRuns.get(key)
@@ -27,9 +33,21 @@ export function observe(key: string, caches: Caches, memory: Memory): Snapshot {
   const managedScan = run && caches.managedScans.get(`${namespace}/${run.spec.managedScanRef.name}`)
   const repository = run && findRepository(run, managedScan, caches)
   const connection = managedScan && caches.connections.get(`${namespace}/${managedScan.spec.connectionRef.name}`)
-  const job = caches.jobs.byIndex('run', key)[0]
+  // A Job that only carries our annotation is somebody else's, and never touched.
+  const job = caches.jobs.byIndex('run', key).find((candidate) => factsOf(candidate) !== undefined)
   const pod = newest(caches.pods.byIndex('run', key))
-  return { key, run, managedScan, repository, connection, job, pod, ...memory }
+  return {
+    key,
+    run,
+    managedScan,
+    repository,
+    connection,
+    job,
+    pod,
+    admitted: memory.isAdmitted(key),
+    credentialReleased: job !== undefined && memory.isReleased(job.metadata.uid),
+    namespaceFault: memory.namespaceFault,
+  }
 }
 
 function findRepository(run: ScanRun, managedScan: ManagedScan | undefined, caches: Caches): ScmRepository | undefined {

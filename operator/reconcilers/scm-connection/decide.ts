@@ -2,7 +2,7 @@
 import { type ConnectionReason, conditionTypes, connectionReasons } from '../../api/conditions.ts'
 import type { ScmConnection } from '../../api/kinds.ts'
 import { annotations, finalizers } from '../../api/names.ts'
-import { setReadiness, timestamp } from '../../kube/conditions.ts'
+import { isTrue, setReadiness, timestamp } from '../../kube/conditions.ts'
 import { durationSeconds } from '../../scan/quantities.ts'
 import type { ConnectionReport } from '../../scm/types.ts'
 
@@ -15,6 +15,8 @@ export interface Memory {
   /** Checks in a row that failed. */
   readonly failures: number
   readonly discoveredAt?: Date
+  /** Spec generation at the last complete discovery. */
+  readonly discoveredGeneration?: number | undefined
   readonly discovered?: number
   readonly handledRequest?: string | undefined
 }
@@ -33,15 +35,34 @@ export interface Due {
   readonly discovery: boolean
 }
 
-/** Secrets are read this often, so that a replaced value heals or breaks the connection within a minute. */
-export const secretPollMs = 30_000
-const checkIntervalMs = 5 * 60_000
-const firstRetryMs = 15_000
+export interface ConnectionTimes {
+  /** Secrets are read this often, so that a replaced value heals or breaks the connection within a minute. */
+  readonly secretPollMs: number
+  /** How often a connection that works is tested, and the longest wait after failures. */
+  readonly checkIntervalMs: number
+  /** The wait after the first failure; it doubles with each one more. */
+  readonly firstRetryMs: number
+}
+
+export const standardTimes: ConnectionTimes = {
+  secretPollMs: 30_000,
+  checkIntervalMs: 5 * 60_000,
+  firstRetryMs: 15_000,
+}
+
 const aboutSecret: ReadonlySet<ConnectionReason> = new Set(['SecretNotFound', 'SecretKeyMissing', 'SecretEmpty'])
 
-export function due(connection: ScmConnection, memory: Memory, clientChanged: boolean, now: Date): Due {
+/** `suspected`: a call of a scan was refused. Many scans may say so at once, which is still one check. */
+export function due(
+  connection: ScmConnection,
+  memory: Memory,
+  { clientChanged, suspected }: { readonly clientChanged: boolean; readonly suspected: boolean },
+  now: Date,
+  times: ConnectionTimes,
+): Due {
   const requested = pendingRequest(connection, memory) !== undefined
-  const check = requested || clientChanged || now >= nextCheck(connection, memory)
+  const isOld = now.getTime() - (memory.checkedAt?.getTime() ?? 0) >= times.firstRetryMs
+  const check = requested || clientChanged || (suspected && isOld) || now >= nextCheck(connection, memory, times)
   const discovery = requested || now >= nextDiscovery(connection, memory)
   return { check, discovery }
 }
@@ -55,6 +76,7 @@ export function pendingRequest({ metadata, status }: ScmConnection, memory: Memo
 export function nextCheck(
   { metadata }: ScmConnection,
   { checkedAt, checkedGeneration, outcome, failures }: Memory,
+  { checkIntervalMs, firstRetryMs }: ConnectionTimes,
 ): Date {
   if (checkedAt === undefined || checkedGeneration !== metadata.generation || outcome === undefined) return new Date(0)
   if (outcome.ok) return new Date(checkedAt.getTime() + checkIntervalMs)
@@ -64,16 +86,19 @@ export function nextCheck(
 }
 
 export function nextDiscovery({ metadata, spec, status }: ScmConnection, memory: Memory): Date {
-  if (status?.observedGeneration !== metadata.generation) return new Date(0)
-  const last = memory.discoveredAt ?? (status?.lastDiscoveryTime ? new Date(status.lastDiscoveryTime) : undefined)
-  return last === undefined ? new Date(0) : new Date(last.getTime() + durationSeconds(spec.discovery.interval) * 1000)
+  const after = (last: Date) => new Date(last.getTime() + durationSeconds(spec.discovery.interval) * 1000)
+  if (memory.discoveredAt !== undefined)
+    return memory.discoveredGeneration === metadata.generation ? after(memory.discoveredAt) : new Date(0)
+  // Told by an earlier process: it counts when that one was content with this very spec.
+  const told = status?.observedGeneration === metadata.generation && isTrue(status?.conditions, conditionTypes.Ready)
+  return told && status?.lastDiscoveryTime ? after(new Date(status.lastDiscoveryTime)) : new Date(0)
 }
 
 /** Milliseconds until something is due again. */
-export function nextLook(connection: ScmConnection, memory: Memory, now: Date): number {
-  const ready = memory.outcome?.ok === true
-  const times = [nextCheck(connection, memory), ...(ready ? [nextDiscovery(connection, memory)] : [])]
-  const soonest = Math.min(...times.map((time) => time.getTime() - now.getTime()), secretPollMs)
+export function nextLook(connection: ScmConnection, memory: Memory, now: Date, times: ConnectionTimes): number {
+  const mayDiscover = memory.outcome?.ok === true && memory.outcome.report.missing.length === 0
+  const next = [nextCheck(connection, memory, times), ...(mayDiscover ? [nextDiscovery(connection, memory)] : [])]
+  const soonest = Math.min(...next.map((time) => time.getTime() - now.getTime()), times.secretPollMs)
   return Math.max(1000, soonest)
 }
 

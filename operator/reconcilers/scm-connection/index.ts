@@ -18,7 +18,16 @@ import type { Store } from '../../kube/store.ts'
 import { ScmError } from '../../scm/types.ts'
 import type { Redactor } from '../../telemetry/redact.ts'
 import { type Clients, credentialName } from './clients.ts'
-import { due, finalizerChange, type Memory, nextLook, type Outcome, pendingRequest, statusOf } from './decide.ts'
+import {
+  type ConnectionTimes,
+  due,
+  finalizerChange,
+  type Memory,
+  nextLook,
+  type Outcome,
+  pendingRequest,
+  statusOf,
+} from './decide.ts'
 import { discover } from './discovery.ts'
 
 export interface ScmConnectionDeps {
@@ -32,10 +41,17 @@ export interface ScmConnectionDeps {
   readonly now: () => Date
   /** Called when the connection becomes usable, so that what waits for it is looked at again. */
   readonly onReady: (key: string) => void
+  /** Whether credentials of a connection that is gone are still out, which only its client can revoke. */
+  readonly holdsCredentials: (key: string) => boolean
+  /** Whether a call of a scan was refused since this was asked last. */
+  readonly takeSuspicion: (key: string) => boolean
+  readonly times: ConnectionTimes
 }
 
 /** A test of the connection is a handful of calls; a host that takes longer is not reachable. */
 const checkTimeoutMs = 60_000
+/** How soon a connection that is gone is looked at again for credentials that are out. */
+const lingerMs = 1000
 const fresh: Memory = { failures: 0 }
 
 export function createScmConnectionReconciler(deps: ScmConnectionDeps): Reconcile {
@@ -45,6 +61,7 @@ export function createScmConnectionReconciler(deps: ScmConnectionDeps): Reconcil
     const connection = deps.connections.get(key)
     if (connection === undefined) {
       memories.delete(key)
+      if (deps.holdsCredentials(key)) return { requeueAfterMs: lingerMs }
       await deps.clients.drop(key)
       return
     }
@@ -60,7 +77,7 @@ export function createScmConnectionReconciler(deps: ScmConnectionDeps): Reconcil
     const after = await look(connection, before, deps, signal)
     memories.set(key, after)
     await writeStatus(connection, after, deps)
-    return { requeueAfterMs: jittered(nextLook(connection, after, deps.now())) }
+    return { requeueAfterMs: jittered(nextLook(connection, after, deps.now(), deps.times)) }
   }
 }
 
@@ -72,26 +89,33 @@ async function look(
   signal: AbortSignal,
 ): Promise<Memory> {
   let memory = before
+  // Handled when it has been tried: what came of it, the status tells.
+  const request = pendingRequest(connection, before)
+  const handled = request !== undefined && { handledRequest: request }
+  const suspected = deps.takeSuspicion(keyOf(connection))
   try {
-    const changed = await deps.clients.refresh(connection)
-    const wanted = due(connection, before, changed, deps.now())
-    const request = pendingRequest(connection, before)
+    const clientChanged = await deps.clients.refresh(connection)
+    const wanted = due(connection, before, { clientChanged, suspected }, deps.now(), deps.times)
     const scm = await deps.clients.get(keyOf(connection))
     if (wanted.check) {
       const report = await scm.testConnection(AbortSignal.any([signal, AbortSignal.timeout(checkTimeoutMs)]))
       memory = remember(connection, memory, { ok: true, report }, deps)
-      await writeStatus(connection, memory, deps)
+      // Told before a discovery that may take long; but one that failed is not called well before it has succeeded.
+      if (before.outcome?.ok !== false) await writeStatus(connection, memory, deps)
     }
     if (wanted.discovery && memory.outcome?.ok && memory.outcome.report.missing.length === 0) {
       const discovered = await discover(connection, scm, deps, signal)
-      memory = { ...memory, discovered, discoveredAt: deps.now() }
+      const discoveredGeneration = connection.metadata.generation
+      memory = { ...memory, discovered, discoveredAt: deps.now(), discoveredGeneration }
     }
-    return { ...memory, ...(request !== undefined && { handledRequest: request }) }
+    return { ...memory, ...handled }
   } catch (error) {
     // Anything that is not understood is tried again by the queue, and shown in the log.
     if (!(error instanceof ScmError)) throw error
     const message = deps.redactor.redact(error.message)
-    return remember(connection, memory, { ok: false, reason: error.reason, message, retryAt: error.retryAt }, deps)
+    const outcome: Outcome = { ok: false, reason: error.reason, message, retryAt: error.retryAt }
+    // A check that succeeds before each discovery that fails must not hide how often this went wrong.
+    return { ...remember(connection, { ...memory, failures: before.failures }, outcome, deps), ...handled }
   }
 }
 
@@ -117,7 +141,12 @@ async function writeStatus(connection: ScmConnection, memory: Memory, deps: ScmC
   const [was, is] = [readyOf(current), readyOf({ status })]
   if (is && was?.reason !== is.reason && is.reason !== 'Checking') {
     const reference = { apiVersion, kind: 'ScmConnection', name, namespace, uid }
-    deps.events.event(reference, is.status === 'True' ? 'Normal' : 'Warning', is.reason, is.message)
+    deps.events.event(
+      reference,
+      is.status === 'True' || is.reason === 'Suspended' ? 'Normal' : 'Warning',
+      is.reason,
+      is.message,
+    )
   }
   if (isTrue(status.conditions, conditionTypes.Ready) && was?.status !== 'True') deps.onReady(key)
 }
