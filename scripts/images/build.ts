@@ -2,7 +2,7 @@
  * Builds an image and keeps it as an archive that a node imports without a registry. Invariant: the tag is the hash of
  * what the image is made of, so an image that is there already is never built again.
  */
-import { mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ensureBase } from './base.ts'
 import { succeeds } from './command.ts'
@@ -19,6 +19,8 @@ export type BuiltImage = {
   /** The image's id, `sha256:…`: the digest of its configuration. */
   readonly digest: string
 }
+
+const keptImages = 3
 
 /** Milliseconds when nothing changed, a minute or two when it did, several the very first time. */
 export async function buildImage(name: ImageName): Promise<BuiltImage> {
@@ -75,5 +77,22 @@ async function build(name: ImageName, context: string, image: Place): Promise<Bu
   await docker.command(['save', '--output', `${image.archive}.draft`, image.ref])
   await rename(`${image.archive}.draft`, image.archive)
   await writeFile(`${image.archive}.digest`, digest)
+  await forgetOld(name, docker)
   return { ...image, digest }
+}
+
+/** Each change of the sources leaves an image behind; the newest few are enough to go back and forth. */
+async function forgetOld(name: ImageName, docker: Docker): Promise<void> {
+  const home = cacheFolder('images')
+  const archives = (await readdir(home)).filter((file) => file.startsWith(`${name}-`) && file.endsWith('.tar'))
+  const dated = await Promise.all(
+    archives.map(async (file) => ({ file, time: (await stat(join(home, file))).mtimeMs })),
+  )
+  for (const { file } of dated.sort((a, b) => b.time - a.time).slice(keptImages)) {
+    await rm(join(home, `${file}.digest`), { force: true })
+    await rm(join(home, file), { force: true })
+    const tag = file.slice(name.length + 1, -'.tar'.length)
+    // An image that a container still uses stays.
+    if (docker.own) await docker.command(['image', 'rm', `scanfleet.dev/${name}:${tag}`]).catch(() => undefined)
+  }
 }

@@ -9,6 +9,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { run, succeeds } from './command.ts'
+import { withLock } from './lock.ts'
 import { cacheFolder, checkout } from './paths.ts'
 
 export type Docker = {
@@ -33,12 +34,18 @@ export async function ensureDocker(): Promise<Docker> {
     )
   }
   await run(join(checkout, 'scripts/ensure-packages.sh'), ['docker.io', 'iproute2'], { show: true })
-  await start()
-  return client(socket)
+  return await withLock(lock(), async () => {
+    if (!(await answers(socket))) await start()
+    return client(socket)
+  })
 }
 
 /** Stops our own engine, if it runs. */
 export async function stopDocker(): Promise<void> {
+  await withLock(lock(), stop)
+}
+
+async function stop(): Promise<void> {
   const { pidFile, runtime } = places()
   const pid = Number(await readFile(pidFile, 'utf8').catch(() => ''))
   if (pid > 0 && (await isOurs(pid))) {
@@ -47,8 +54,23 @@ export async function stopDocker(): Promise<void> {
     while ((await isOurs(pid)) && Date.now() < deadline) await sleep(100)
     if (await isOurs(pid)) process.kill(pid, 'SIGKILL')
   }
-  await rm(runtime, { recursive: true, force: true })
+  await clear(runtime)
   if (await succeeds('ip', ['link', 'show', bridge.name])) await run('ip', ['link', 'delete', bridge.name])
+}
+
+function lock(): string {
+  return cacheFolder('docker.lock')
+}
+
+/** Removes a folder of an engine that ended, which may have left mounts in it. */
+async function clear(folder: string): Promise<void> {
+  const mounts = await readFile('/proc/self/mounts', 'utf8')
+  const below = mounts
+    .split('\n')
+    .map((line) => line.split(' ')[1] ?? '')
+    .filter((path) => path.startsWith(`${folder}/`))
+  for (const path of below.reverse()) await run('umount', ['--lazy', path])
+  await rm(folder, { recursive: true, force: true })
 }
 
 function places(): { data: string; runtime: string; socket: string; pidFile: string; log: string; config: string } {
@@ -80,7 +102,7 @@ function answers(socket: string): Promise<boolean> {
 
 async function start(): Promise<void> {
   const { data, runtime, socket, pidFile, log, config } = places()
-  await rm(runtime, { recursive: true, force: true })
+  await clear(runtime)
   await mkdir(data, { recursive: true })
   await mkdir(runtime, { recursive: true })
   // An empty configuration of its own: the machine's, if any, is for another engine.

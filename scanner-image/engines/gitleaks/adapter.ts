@@ -2,8 +2,8 @@
  * gitleaks: secrets in files. Invariants: its report goes through a pipe and never to a disk; a value leaves this
  * module only as a salted digest and a masked preview, or as `confidential`, which is what texts are masked with.
  */
-import { createHash } from 'node:crypto'
-import { lstat } from 'node:fs/promises'
+import { createHash, randomUUID } from 'node:crypto'
+import { lstat, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import type { Severity } from '../../../operator/scan/contract/result.ts'
@@ -54,9 +54,10 @@ async function readConfig(config: string): Promise<{ digest: string }> {
 async function run(paths: ImagePaths, request: EngineRequest): Promise<EngineOutcome> {
   const obeyed = request.obeyRepository
   const ownConfig = obeyed && (await isFile(join(request.checkout, '.gitleaks.toml')))
+  const target = obeyed ? '.' : await hideName(request)
   const result = await runEngine('gitleaks', request, paths.gitleaks, [
     'dir',
-    '.',
+    target,
     ...(ownConfig ? [] : ['--config', paths.gitleaksConfig]),
     ...(obeyed ? [] : ['--gitleaks-ignore-path', '/dev/null', '--ignore-gitleaks-allow']),
     '--no-banner',
@@ -81,10 +82,20 @@ async function run(paths: ImagePaths, request: EngineRequest): Promise<EngineOut
   const descriptions = new Map(leaks.map(({ RuleID, Description }) => [RuleID, Description]))
   return {
     exitCode: result.exitCode,
-    findings: leaks.map(toFinding),
+    findings: leaks.map((leak) => toFinding(leak, target)),
     rules: [...descriptions].map(([id, description]) => ({ id, description, tags: ['CWE-798'] })),
     confidential: leaks.map(({ Secret }) => ({ value: Secret, preview: preview(Secret) })),
   }
+}
+
+/**
+ * A path to the checkout that nobody can guess. The engine reads the target's `.gitleaksignore` whatever its options
+ * say, but a line of it names a finding by its path as the engine sees it.
+ */
+async function hideName({ checkout, scratch }: EngineRequest): Promise<string> {
+  const link = join(scratch, randomUUID())
+  await symlink(checkout, link)
+  return `${link}/`
 }
 
 async function isFile(path: string): Promise<boolean> {
@@ -94,13 +105,13 @@ async function isFile(path: string): Promise<boolean> {
   )
 }
 
-function toFinding(leak: Leak): Finding {
+function toFinding(leak: Leak, target: string): Finding {
   const digest = createHash('sha256').update(`${leak.RuleID}\0${leak.Secret}`).digest('hex')
   return {
     ruleId: leak.RuleID,
     severity: severityOf(leak.RuleID),
     message: `${leak.Description} Revoke the credential, since history keeps it, and load its successor from a secret store.`,
-    path: leak.File.replace(/^\.\//, ''),
+    path: leak.File.startsWith(target) ? leak.File.slice(target.length) : leak.File,
     // The engine counts columns on its own terms; only lines are comparable.
     region: { startLine: Math.max(1, leak.StartLine), endLine: Math.max(1, leak.EndLine) },
     identity: digest,

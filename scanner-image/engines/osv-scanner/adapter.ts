@@ -78,7 +78,7 @@ async function readDatabase(advisories: string): Promise<EngineData> {
 }
 
 async function run(paths: ImagePaths, request: EngineRequest): Promise<EngineOutcome> {
-  const args = ['scan', 'source', '--offline', '--no-resolve', '--format', 'json', '--verbosity', 'warn', '--no-ignore']
+  const args = ['scan', 'source', '--offline', '--no-resolve', '--format', 'json', '--no-ignore']
   const noBuilds = ['--no-call-analysis=go', '--no-call-analysis=rust']
   const trusted = request.obeyRepository ? [] : ['--config', '/dev/null']
   const result = await runEngine(
@@ -120,13 +120,13 @@ async function run(paths: ImagePaths, request: EngineRequest): Promise<EngineOut
 
 /** The engine says on standard error only which ecosystem it has no data for, whatever its exit code. */
 function failWithoutDatabase(result: ProcessResult): void {
-  const line = result.stderr
+  const lines = result.stderr
     .split('\n')
-    .find((text) => /could not load db|no offline version|unable to fetch OSV/i.test(text))
-  if (line === undefined) return
+    .filter((text) => /could not load db|no offline version|unable to fetch OSV/i.test(text))
+  if (lines.length === 0) return
   throw new ScannerFailure(
     'ScannerIncomplete',
-    `The advisory database lacks an ecosystem of this repository: ${shorten(printable(line.trim()), 300)}`,
+    `The advisory database lacks an ecosystem of this repository: ${shorten(printable(lines.join('; ')), 500)}`,
   )
 }
 

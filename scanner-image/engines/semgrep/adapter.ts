@@ -104,7 +104,7 @@ async function run(paths: ImagePaths, request: EngineRequest): Promise<EngineOut
 }
 
 async function runClassic(paths: ImagePaths, request: EngineRequest): Promise<EngineOutcome> {
-  const args = ['-m', 'semgrep.console_scripts.entrypoint', 'scan', ...options(paths, request)]
+  const args = ['-m', 'semgrep.console_scripts.pysemgrep', 'scan', ...options(paths, request)]
   const variables = { ...quiet, PYTHONPATH: paths.semgrepPython, PYTHONDONTWRITEBYTECODE: '1' }
   return readReport(await runEngine('semgrep', request, 'python3', args, variables))
 }
