@@ -47,7 +47,7 @@ export async function createPki(folder: string): Promise<Pki> {
         new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
       ],
     },
-    webcrypto as Crypto,
+    webcrypto as webcrypto.Crypto,
   )
   const caPem = ca.toString('pem')
   write(folder, 'ca.crt', caPem)
@@ -66,7 +66,7 @@ export async function createPki(folder: string): Promise<Pki> {
         signingAlgorithm: algorithm,
         extensions,
       },
-      webcrypto as Crypto,
+      webcrypto as webcrypto.Crypto,
     )
     const identity = { certificatePem: certificate.toString('pem'), keyPem: await keyPem(keys.privateKey) }
     write(folder, `${name}.crt`, identity.certificatePem)
