@@ -26,8 +26,9 @@ import { testMetrics } from './kubernetes.ts'
 export { namespaces, release } from '../../scripts/demo/settings.ts'
 
 const clusterName = 'cluster-tests'
-const folder = join(root, '.local', clusterName)
-const recordFile = join(folder, 'product.json')
+/** Values, findings and the record of what was made. */
+export const productFolder: string = join(root, '.local', clusterName)
+const recordFile = join(productFolder, 'product.json')
 
 const imageSchema = z.object({ repository: z.string(), tag: z.string() })
 const recordSchema = z.object({
@@ -63,7 +64,7 @@ export interface Product {
 
 /** Brings the cluster up and installs what the sources are now; quick when nothing changed. */
 export async function installProduct(onProgress: (line: string) => void): Promise<void> {
-  mkdirSync(folder, { recursive: true })
+  mkdirSync(productFolder, { recursive: true })
   const engineRuns = () => existsSync(cacheFolder('docker', 'run', 'dockerd.pid'))
   const ownEngine = readRecord()?.ownEngine || !engineRuns()
   writeRecord({ ownEngine })
@@ -113,7 +114,7 @@ export async function openProduct(): Promise<Product> {
 export async function removeProduct(): Promise<void> {
   await stopCluster(clusterName)
   if (readRecord()?.ownEngine) await stopDocker()
-  rmSync(folder, { recursive: true, force: true })
+  rmSync(productFolder, { recursive: true, force: true })
 }
 
 function installChart(
@@ -123,7 +124,7 @@ function installChart(
   values: Readonly<Record<string, unknown>> = {},
 ): Promise<void> {
   const ownNode = process.getuid?.() === 0
-  return install(access, { folder, images, codeHostAddress: cluster.nodeAddress, ownNode, values })
+  return install(access, { folder: productFolder, images, codeHostAddress: cluster.nodeAddress, ownNode, values })
 }
 
 async function accessTo(cluster: Cluster): Promise<Access> {
