@@ -4,7 +4,10 @@
  */
 import type { ConnectionReason } from '../api/conditions.ts'
 import type { ScmConnection } from '../api/kinds.ts'
-import type { Priority } from './http/limiter.ts'
+
+/** Why a call is made, most urgent first. */
+export const priorities = ['PullRequest', 'Manual', 'Initial', 'Weekly', 'Discovery'] as const
+export type Priority = (typeof priorities)[number]
 
 /** One repository, keyed by an ID that survives renames and transfers. */
 export interface Repository {

@@ -3,7 +3,8 @@
  * new provider adds its rows here and inherits every behaviour of the suite.
  */
 import type { ScmConnection } from '../../operator/api/kinds.ts'
-import { createScm, type ScmDeps } from '../../operator/scm/registry.ts'
+import type { ScmDeps } from '../../operator/scm/factory.ts'
+import { createScm } from '../../operator/scm/registry.ts'
 import type { Credentials, Scm } from '../../operator/scm/types.ts'
 import { type GitHubServer, startGitHubServer } from '../scm-servers/github/index.ts'
 

@@ -12,8 +12,7 @@ import { type Attempt, type AttemptFacts, attemptName, type Endpoint, factsOf } 
 import { buildNetworkPolicy, buildSecret } from '../../scan/companions.ts'
 import { buildJob } from '../../scan/job.ts'
 import { durationSeconds } from '../../scan/quantities.ts'
-import type { Priority } from '../../scm/http/limiter.ts'
-import type { CloneCredential, Scm } from '../../scm/types.ts'
+import type { CloneCredential, Priority, Scm } from '../../scm/types.ts'
 import type { ScanRunDeps } from './index.ts'
 
 export type DispatchOutcome =

@@ -2,10 +2,12 @@
  * Octokit without its plugins, on our own HTTP layer: octokit knows routes, parameters and encoding; time limits,
  * limiter, conditional requests and trust are ours. Every answer passes a schema, every refusal becomes a `Refusal`.
  */
+
 import { Octokit } from '@octokit/core'
 import type { z } from 'zod'
 import type { HttpClient } from '../http/client.ts'
-import type { Limiter, Priority } from '../http/limiter.ts'
+import type { Limiter } from '../http/limiter.ts'
+import type { Priority } from '../types.ts'
 import { notTheApi, Refusal, rateLimitEnd } from './failures.ts'
 
 /** Who waits for the call and how urgent it is. */

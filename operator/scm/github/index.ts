@@ -2,15 +2,16 @@
  * GitHub.com and GitHub Enterprise Server behind the Scm contract, by token or by GitHub App. Everything that leaves
  * this file is the operator's own vocabulary: repositories, heads, credentials, and failures as ScmErrors.
  */
+
+import type { ScmFactory } from '../factory.ts'
 import { createHttpClient } from '../http/client.ts'
-import type { Priority } from '../http/limiter.ts'
 import { nextLink, pages } from '../http/paging.ts'
-import type { ScmFactory } from '../registry.ts'
 import {
   type CloneCredential,
   type ConnectionReport,
   type Credentials,
   type Head,
+  type Priority,
   type RepositoryPage,
   type RepositoryRef,
   ScmError,

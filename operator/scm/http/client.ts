@@ -3,9 +3,9 @@
  * of calls that may be repeated, and metrics. It knows nothing of any provider; a status code is an answer, not an error.
  */
 import { setTimeout as wait } from 'node:timers/promises'
-import { ScmError } from '../types.ts'
+import { type Priority, ScmError } from '../types.ts'
 import { createEtagCache } from './etags.ts'
-import type { Limiter, Priority } from './limiter.ts'
+import type { Limiter } from './limiter.ts'
 import { limitsOf } from './limits.ts'
 import { sameOrigin } from './paging.ts'
 import { type Answer, type Call, createTransport, type TransportOptions } from './transport.ts'

@@ -3,12 +3,8 @@
  * the host wants silence, and the last part of the budget is kept for urgent work. A call that may not go now fails with
  * the moment to come back, so that nobody sleeps in here holding work.
  */
-import { ScmError } from '../types.ts'
+import { type Priority, priorities, ScmError } from '../types.ts'
 import type { Limits } from './limits.ts'
-
-/** Why a call is made, most urgent first. */
-export const priorities = ['PullRequest', 'Manual', 'Initial', 'Weekly', 'Discovery'] as const
-export type Priority = (typeof priorities)[number]
 
 /** Part of the host's budget that is left to more urgent work. */
 const reserve: Readonly<Record<Priority, number>> = {

@@ -13,7 +13,7 @@ import {
   neededPermissions,
   scopesIn,
 } from '../../../operator/scm/github/scopes.ts'
-import { createLimiters } from '../../../operator/scm/registry.ts'
+import { createLimiters } from '../../../operator/scm/limiters.ts'
 import type { ScmOptions } from '../../../operator/scm/types.ts'
 
 const now = new Date('2026-06-01T12:00:00Z')

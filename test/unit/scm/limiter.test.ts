@@ -1,8 +1,9 @@
 /** The gate that all calls with one credential pass. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { createLimiter, type Limiter, type Priority } from '../../../operator/scm/http/limiter.ts'
+import { createLimiter, type Limiter } from '../../../operator/scm/http/limiter.ts'
 import { limitsOf } from '../../../operator/scm/http/limits.ts'
+import type { Priority } from '../../../operator/scm/types.ts'
 
 const start = new Date('2026-01-05T09:00:00Z')
 const forever = new AbortController().signal
