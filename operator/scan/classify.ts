@@ -6,6 +6,9 @@ import type { ScanRunReason } from '../api/conditions.ts'
 import type { ContainerStatus, Job, Pod } from '../kube/objects.ts'
 import { type ExitReason, exitCodes, terminationSchema } from './contract/exit.ts'
 
+/** How long a container may take to end after it was told to. The deletionTimestamp of a pod lies that far ahead. */
+export const terminationGraceSeconds = 1
+
 export interface Failure {
   readonly reason: ScanRunReason
   readonly message: string
@@ -19,9 +22,7 @@ export type AttemptState =
   | { readonly state: 'Failed'; readonly failure: Failure }
 
 export function classify(job: Job, pod: Pod | undefined): AttemptState {
-  const jobFailed = job.status?.conditions?.find(
-    (condition) => condition.type === 'Failed' && condition.status === 'True',
-  )
+  const jobFailed = job.status?.conditions?.find(({ type, status }) => type === 'Failed' && status === 'True')
   if (jobFailed?.reason === 'DeadlineExceeded') {
     return failed('DeadlineExceeded', 'The attempt took longer than limits.timeout allows.')
   }
@@ -31,11 +32,13 @@ export function classify(job: Job, pod: Pod | undefined): AttemptState {
     if (pod.status?.phase === 'Succeeded') return { state: 'Ended' }
   }
   if (jobFailed !== undefined) {
-    return pod === undefined || pod.metadata.deletionTimestamp !== undefined
+    return pod === undefined || isBeingDeleted(pod)
       ? failed('JobLost', 'The pod was deleted before a result came.')
       : failed('NoResult', jobFailed.message ?? 'The Job failed without saying why.')
   }
   if (pod === undefined) return { state: 'Starting' }
+  // By a person or by the Job for its deadline: the Job says which as soon as the pod has ended.
+  if (isBeingDeleted(pod)) return { state: 'Running' }
   if (pod.status?.phase === 'Running') return { state: 'Running' }
   const hindrance = startHindrance(pod)
   return { state: 'Starting', ...(hindrance !== undefined && { hindrance }) }
@@ -51,16 +54,28 @@ function podFailure(pod: Pod): Failure | undefined {
   if (pod.status?.reason === 'Evicted') {
     return { reason: 'Evicted', message: `The node evicted the pod: ${pod.status.message ?? 'no reason given'}` }
   }
-  const statuses = [...(pod.status?.containerStatuses ?? [])].sort(byName)
+  const statuses = (pod.status?.containerStatuses ?? []).filter((status) => endedByItself(status, pod)).sort(byName)
   const failures = statuses.map(containerFailure).filter((failure) => failure !== undefined)
   // `scan` only says that nothing was handed over when `clone` failed; the cause is what counts.
   const cause = failures.find((failure) => failure.reason !== 'NothingHandedOver') ?? failures[0]
   if (cause !== undefined) return cause
-  if (pod.status?.phase !== 'Failed') return undefined
+  if (pod.status?.phase !== 'Failed' || isBeingDeleted(pod)) return undefined
   return {
     reason: 'NoResult',
     message: `The pod failed: ${pod.status.message ?? pod.status.reason ?? 'no reason given'}`,
   }
+}
+
+/** The programs of a pod that is being deleted are told to end and say so; that is no cause of anything. */
+function endedByItself({ state }: ContainerStatus, { metadata }: Pod): boolean {
+  const { reason, finishedAt } = state?.terminated ?? {}
+  if (metadata.deletionTimestamp === undefined || reason === 'OOMKilled') return true
+  const deletedAt = Date.parse(metadata.deletionTimestamp) - terminationGraceSeconds * 1000
+  return finishedAt !== undefined && Date.parse(finishedAt) < deletedAt
+}
+
+function isBeingDeleted({ metadata }: Pod): boolean {
+  return metadata.deletionTimestamp !== undefined
 }
 
 function containerFailure(status: ContainerStatus): Failure | undefined {

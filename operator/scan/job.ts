@@ -5,6 +5,7 @@
  */
 import { annotations, labels } from '../api/names.ts'
 import { type Attempt, attemptName, type Endpoint, type ScanSettings } from './attempt.ts'
+import { terminationGraceSeconds } from './classify.ts'
 import { terminationMessagePath } from './contract/exit.ts'
 import { planVariable, podPaths, secretKeys } from './contract/plan.ts'
 import { clonePlan, scanPlan } from './plans.ts'
@@ -57,7 +58,7 @@ export function buildJob(attempt: Attempt, settings: ScanSettings): Record<strin
           ...(pod.userNamespaces && { hostUsers: false }),
           automountServiceAccountToken: false,
           enableServiceLinks: false,
-          terminationGracePeriodSeconds: 1,
+          terminationGracePeriodSeconds: terminationGraceSeconds,
           // No DNS: names are given, and a resolver would be a way out.
           dnsPolicy: 'None',
           dnsConfig: { nameservers: ['127.0.0.1'] },

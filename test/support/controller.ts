@@ -183,7 +183,7 @@ export async function startController(
   const metrics = createMetrics(registry)
   const connection = options.through ?? (await loadConnection({ kubeconfig: site.plane.cluster.kubeconfig }))
   const client = createKubeClient({ connection, metrics })
-  const made = { lines, lost: 0, stop: async () => undefined as void }
+  let lost = 0
   const controller: Controller = await runController(readControllerConfig(site.flags(options.flags), {}), {
     client,
     apiServer: site.plane.cluster.server,
@@ -191,15 +191,20 @@ export async function startController(
     registry,
     metrics,
     redactor: createRedactor(),
-    onLost: () => void made.lost++,
+    onLost: () => void lost++,
     connectionTimes: quickConnections,
     ...options.deps,
   })
-  made.stop = async () => {
-    await controller.stop()
-    await client.close()
+  return {
+    lines,
+    get lost() {
+      return lost
+    },
+    async stop() {
+      await controller.stop()
+      await client.close()
+    },
   }
-  return made
 }
 
 export interface ControllerProcess {

@@ -36,14 +36,14 @@ export async function podOf(site: Site, run: string): Promise<ScanPod> {
   const facts = job && factsOf(job)
   assert.ok(job && facts, 'a pod belongs to a Job with facts')
   const secret = await site.client.get(resources.secrets, site.namespaces.scans, job.metadata.name)
-  const valueOf = (name: string) => Buffer.from(secret?.data?.[name] ?? '', 'base64').toString('utf8')
+  const read = (name: string) => Buffer.from(secret?.data?.[name] ?? '', 'base64').toString('utf8')
   return {
     pod,
     facts,
     jobName: job.metadata.name,
     run: { namespace: site.namespaces.team, name: run },
-    token: valueOf(secretKeys.token),
-    uploadToken: valueOf(secretKeys.uploadToken),
+    token: read(secretKeys.token),
+    uploadToken: read(secretKeys.uploadToken),
   }
 }
 
@@ -109,8 +109,14 @@ export function isOver(run: ScanRun): boolean {
   return ended && (startTime === undefined || evidence?.podDeletedTime !== undefined)
 }
 
+interface Conditioned {
+  readonly status?: {
+    readonly conditions?: readonly { readonly type: string; readonly status: string; readonly reason: string }[]
+  }
+}
+
 /** `Ready` of anything in two words, such as `True Succeeded`. */
-export function readiness(object: Pick<ScanRun, 'status'> | undefined): string {
+export function readiness(object: Conditioned | undefined): string {
   const ready = object?.status?.conditions?.find(({ type }) => type === 'Ready')
   return `${ready?.status} ${ready?.reason}`
 }
