@@ -98,53 +98,57 @@ async function existingCluster(access: Access): Promise<void> {
   await rememberWhatIsThere(access)
 }
 
-/** A first start that is interrupted takes away what it began; a demo that already stood is left to `demo-down`. */
-function onInterrupt(stood: boolean, progress: Progress): void {
-  for (const [signal, code] of [
-    ['SIGINT', 130],
-    ['SIGTERM', 143],
-  ] as const) {
-    process.once(signal, () => {
-      if (stood) {
-        progress.print('\nInterrupted. The demo still stands: `make demo` goes on, `make demo-down` removes it.')
+/**
+ * A first start that is interrupted takes away what it began; a demo that already stood is left to `demo-down`.
+ * The steps fail while that goes on, which is no news: `quiet` says so.
+ */
+function onInterrupt(stood: boolean, progress: Progress): { readonly quiet: () => boolean } {
+  let cleaning = false
+  const leave = (code: number) => {
+    if (stood) progress.print('\nInterrupted. The demo still stands: `make demo` goes on, `make demo-down` removes it.')
+    if (stood || cleaning) process.exit(code)
+    cleaning = true
+    progress.print('\nInterrupted: removing what was made. (Interrupt again to leave it to `make demo-down`.)')
+    takeDown(progress, true).then(
+      () => process.exit(code),
+      (error: Error) => {
+        progress.print(`${error.message}\n\`make demo-down\` removes the rest.`)
         process.exit(code)
-      }
-      progress.print('\nInterrupted: removing what was made. (Interrupt again to leave it to `make demo-down`.)')
-      takeDown(progress, true).then(
-        () => process.exit(code),
-        (error: Error) => {
-          progress.print(`${error.message}\n\`make demo-down\` removes the rest.`)
-          process.exit(code)
-        },
-      )
-    })
+      },
+    )
   }
+  process.on('SIGINT', () => leave(130))
+  process.on('SIGTERM', () => leave(143))
+  return { quiet: () => cleaning }
 }
 
-async function main(command: string | undefined): Promise<void> {
-  const progress = createProgress((text) => process.stdout.write(text))
+async function main(command: string | undefined, progress: Progress): Promise<void> {
   if (command === 'down') return takeDown(progress)
   if (command !== 'up') throw new Error(usage)
   const settings = readSettings(process.env)
   const record = readRecord()
-  onInterrupt(record.cluster === true || record.context !== undefined, progress)
+  const stands = record.cluster === true || record.context !== undefined
   const wanted = settings.target.kind === 'Context' ? settings.target.context : undefined
-  if ((record.cluster || record.context !== undefined) && record.context !== wanted) {
+  if (stands && record.context !== wanted) {
     throw new Error(`The demo stands in ${record.context ?? 'a cluster of its own'}: run \`make demo-down\` first.`)
   }
-  await up(settings, progress)
+  const interrupt = onInterrupt(stands, progress)
+  try {
+    await up(settings, progress)
+  } catch (error) {
+    if (interrupt.quiet()) return new Promise(() => undefined) // the interruption ends the process
+    progress.print('\nWhat was made so far still stands: `make demo` goes on from here, `make demo-down` removes it.')
+    throw error
+  }
 }
 
 try {
-  await main(process.argv[2])
+  await main(
+    process.argv[2],
+    createProgress((text) => process.stdout.write(text)),
+  )
   process.exit(process.exitCode ?? 0)
 } catch (error) {
   process.stderr.write(`\n${error instanceof Error ? error.message : String(error)}\n`)
-  const stands = readRecord()
-  if (stands.cluster || stands.context !== undefined) {
-    process.stderr.write(
-      'What was made so far still stands: `make demo` goes on from here, `make demo-down` removes it.\n',
-    )
-  }
   process.exit(1)
 }
