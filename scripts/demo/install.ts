@@ -16,17 +16,19 @@ export interface Installation {
   readonly codeHostAddress: string | undefined
   /** The cluster is ours: it has no StorageClass, and its node is this machine. */
   readonly ownNode: boolean
-  /** Top-level values of the chart that go over all others. */
+  /** Values of the chart that go over all others; helm merges them in depth. */
   readonly values?: Readonly<Record<string, unknown>>
 }
 
 export async function install(access: Access, installation: Installation): Promise<void> {
   const values = join(installation.folder, 'values.yaml')
+  const overrides = join(installation.folder, 'overrides.yaml')
   mkdirSync(installation.folder, { recursive: true })
   writeFileSync(values, stringify(await toValues(access, installation)))
+  writeFileSync(overrides, stringify(installation.values ?? {}))
   await kubectl(access, ['apply', '-f', '-'], stringify(namespace))
   const chart = join(root, 'charts', 'scanfleet')
-  const where = ['--namespace', namespaces.operator, '--values', values]
+  const where = ['--namespace', namespaces.operator, '--values', values, '--values', overrides]
   try {
     await helm(access, ['upgrade', '--install', release, chart, ...where, '--wait', '--timeout', '3m'])
   } catch (error) {
@@ -54,7 +56,7 @@ const namespace = {
 }
 
 async function toValues(access: Access, installation: Installation): Promise<object> {
-  const { folder, images, codeHostAddress, ownNode, values } = installation
+  const { folder, images, codeHostAddress, ownNode } = installation
   return {
     image: images.operator,
     scannerImage: images.scanner,
@@ -70,7 +72,6 @@ async function toValues(access: Access, installation: Installation): Promise<obj
       },
     }),
     ...(ownNode && volumeOnThisMachine(join(folder, 'findings'))),
-    ...values,
   }
 }
 

@@ -50,7 +50,7 @@ export interface Product {
   /** Standard output of kubectl as administrator. Rejects with its standard error. */
   kubectl(args: readonly string[], input?: string): Promise<string>
   helm(args: readonly string[]): Promise<string>
-  /** `helm upgrade --install` with these top-level values over those of the tier; returns when all pods are ready. */
+  /** `helm upgrade --install` with these values over those of the tier; returns when all pods are ready. */
   upgrade(values?: Readonly<Record<string, unknown>>): Promise<void>
   /** A namespace of its own that enforces Pod Security restricted; it goes away with the cluster. */
   createNamespace(prefix: string): Promise<string>
