@@ -29,8 +29,10 @@ export interface Installation {
   readonly gateway: Gateway
   /** Users of the two processes in the audit log. */
   readonly users: { readonly controller: string; readonly gateway: string }
-  /** The only one that runs; an earlier one is stopped first. Returns when it leads. */
-  startController(options?: { extraArgs?: readonly string[]; nodeFlags?: readonly string[] }): Promise<OperatorProcess>
+  /** The controller that runs now. */
+  controller(): OperatorProcess
+  /** Stops it, starts another one, and returns when that one leads. */
+  restartController(): Promise<OperatorProcess>
   stop(): Promise<void>
 }
 
@@ -46,12 +48,19 @@ const clusterName = 'bench'
 const root = join(import.meta.dirname, '..', '..')
 const imageOnNoNode = { repository: 'scanfleet.test/image', tag: 'bench' }
 
-export async function install(note: (line: string) => void): Promise<Installation> {
+export interface InstallOptions {
+  readonly note: (line: string) => void
+  /** Flags of Node for the controller, such as --cpu-prof; none in a measurement. */
+  readonly nodeFlags?: readonly string[]
+}
+
+export async function install({ note, nodeFlags = [] }: InstallOptions): Promise<Installation> {
   const folder = await mkdtemp(join(tmpdir(), 'scanfleet-bench-'))
   const cleanups: (() => Promise<void>)[] = [() => rm(folder, { recursive: true, force: true })]
   const stop = async () => {
     const problems: unknown[] = []
-    for (const cleanup of cleanups.splice(0).reverse()) await cleanup().catch((problem: unknown) => problems.push(problem))
+    for (const cleanup of cleanups.splice(0).reverse())
+      await cleanup().catch((problem: unknown) => problems.push(problem))
     if (problems.length > 0) throw problems[0]
   }
   try {
@@ -83,7 +92,7 @@ export async function install(note: (line: string) => void): Promise<Installatio
     async function startProcess(
       component: 'controller' | 'gateway',
       overrides: readonly string[],
-      nodeFlags: readonly string[] = [],
+      flags: readonly string[] = [],
     ): Promise<OperatorProcess> {
       const serviceAccount = join(folder, component)
       const account = { namespace: namespaces.operator, name: accountOf(manifests, component) }
@@ -101,26 +110,18 @@ export async function install(note: (line: string) => void): Promise<Installatio
         serviceAccount,
         server: cluster.server,
         logFile: join(logs, `${component}.log`),
-        nodeFlags,
+        nodeFlags: flags,
       })
     }
 
-    let controller: OperatorProcess | undefined
-    const stopController = async () => {
-      const running = controller
-      controller = undefined
-      await running?.stop()
-    }
-    cleanups.push(stopController)
-    const startController: Installation['startController'] = async ({ extraArgs = [], nodeFlags = [] } = {}) => {
-      await stopController()
+    async function startController(): Promise<OperatorProcess> {
       const started = Date.now()
-      controller = await startProcess('controller', extraArgs, nodeFlags)
+      const process = await startProcess('controller', [], nodeFlags)
       await until('the controller leads', () => leadsSince(client, started))
-      return controller
+      return process
     }
-
-    await startController()
+    let controller = await startController()
+    cleanups.push(() => controller.stop())
     const secret = await until('the certificate of the gateway', () =>
       client.get(resources.secrets, namespaces.operator, 'scanfleet-gateway-tls'),
     )
@@ -136,7 +137,9 @@ export async function install(note: (line: string) => void): Promise<Installatio
       `--sqlite-file=${join(folder, 'findings.db')}`,
     ])
     cleanups.push(() => gateway.stop())
-    await until('the gateway serves', () => readFile(gateway.logFile, 'utf8').then((log) => log.includes('gateway serves')))
+    await until('the gateway serves', () =>
+      readFile(gateway.logFile, 'utf8').then((log) => log.includes('gateway serves')),
+    )
 
     const user = (component: 'controller' | 'gateway') =>
       `system:serviceaccount:${namespaces.operator}:${accountOf(manifests, component)}`
@@ -146,7 +149,12 @@ export async function install(note: (line: string) => void): Promise<Installatio
       codeHost,
       gateway: { port, caPem: file('ca.crt'), serverName: `scanfleet-gateway.${namespaces.operator}.svc` },
       users: { controller: user('controller'), gateway: user('gateway') },
-      startController,
+      controller: () => controller,
+      async restartController() {
+        await controller.stop()
+        controller = await startController()
+        return controller
+      },
       stop,
     }
   } catch (error) {

@@ -9,6 +9,7 @@ import { type ApiRequest, readAudit } from '../support/audit.ts'
 import { until } from '../support/wait.ts'
 import { type Installation, namespaces } from './installation.ts'
 import { type Played, playPod } from './pod.ts'
+import { suspendedJob } from './raw.ts'
 import type { Row } from './report.ts'
 import { describeMilliseconds, median } from './statistics.ts'
 import { createTeam, type Team } from './team.ts'
@@ -30,7 +31,7 @@ export async function measureLatency(installation: Installation): Promise<readon
   const since = Date.now()
   const samples: Sample[] = []
   for (let number = 0; number < warmUps + runs; number++) samples.push(await oneScan(installation, team, number))
-  const requests = await readAudit(installation.cluster.auditLog ?? '', since)
+  const requests = await readAudit(installation.cluster.auditLog ?? '', { since })
   const counted = samples.slice(warmUps)
   const dispatch = counted.map((sample) => unsuspendedAt(sample, requests) - sample.createdAt)
   const completed = counted.map((sample) => completedAt(sample, requests, installation))
@@ -72,14 +73,20 @@ async function oneScan(installation: Installation, team: Team, number: number): 
 
 function unsuspendedAt({ uid, name }: Sample, requests: readonly ApiRequest[]): number {
   const job = attemptName(uid, 1)
-  const found = requests.find((request) => request.verb === 'patch' && request.resource === 'jobs' && request.name === job)
+  const found = requests.find(
+    (request) => request.verb === 'patch' && request.resource === 'jobs' && request.name === job,
+  )
   if (found === undefined) throw new Error(`the audit log does not tell when the Job of ${name} was unsuspended`)
   return found.answeredAt
 }
 
 function completedAt({ name }: Sample, requests: readonly ApiRequest[], { users }: Installation): number {
   const found = requests.find(
-    (request) => request.user === users.gateway && request.resource === 'scanruns' && request.name === name && request.code === 200,
+    (request) =>
+      request.user === users.gateway &&
+      request.resource === 'scanruns' &&
+      request.name === name &&
+      request.code === 200,
   )
   if (found === undefined) throw new Error(`the audit log does not tell when ${name} was completed`)
   return found.answeredAt
@@ -91,15 +98,7 @@ async function bareJob({ client }: Installation): Promise<string> {
   for (let number = 0; number < runs; number++) {
     const begin = performance.now()
     const name = `bare-${number}`
-    await client.create(resources.jobs, 'default', {
-      apiVersion: 'batch/v1',
-      kind: 'Job',
-      metadata: { name },
-      spec: {
-        suspend: true,
-        template: { spec: { restartPolicy: 'Never', containers: [{ name: 'bare', image: 'bench' }] } },
-      },
-    })
+    await client.create(resources.jobs, 'default', suspendedJob(name))
     times.push(performance.now() - begin)
     await client.delete(resources.jobs, 'default', name)
   }

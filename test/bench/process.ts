@@ -65,6 +65,19 @@ export function startOperatorProcess(options: OperatorProcessOptions): OperatorP
   }
 }
 
+/** What Node takes by itself, before any line of ours. */
+export async function bareNodeBytes(): Promise<number> {
+  const child = spawn(process.execPath, ['--eval', 'setInterval(() => {}, 1000); process.stdout.write("x")'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  await once(child.stdout, 'data')
+  const bytes = residentBytes(child.pid ?? 0)
+  const ended = once(child, 'exit')
+  child.kill('SIGKILL')
+  await ended
+  return bytes
+}
+
 function residentBytes(pid: number): number {
   const kibibytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
   if (kibibytes === undefined) throw new Error(`process ${pid} has no memory any more`)

@@ -10,8 +10,8 @@ import type { Installation } from './installation.ts'
 
 export interface Team {
   readonly namespace: string
-  /** Creates a ScanRun by hand and returns its uid. */
-  createRun(name: string, managedScan: string, repository: string): Promise<string>
+  /** Creates a ScanRun by hand, of the default branch unless a commit is given, and returns its uid. */
+  createRun(name: string, managedScan: string, repository: string, commit?: string): Promise<string>
   createManagedScan(name: string, spec: object): Promise<ManagedScan>
 }
 
@@ -55,10 +55,11 @@ export async function createTeam(installation: Installation, repositories: reado
   )
   return {
     namespace,
-    async createRun(name, managedScanName, repository) {
+    async createRun(name, managedScanName, repository, commit) {
       const manifest = scanRun(name, {
         managedScanRef: { name: managedScanName },
         repository: { fullName: `${codeHost.organization}/${repository}` },
+        commit,
       })
       return (await create(resources.scanRuns, namespace, manifest)).metadata.uid
     },

@@ -39,12 +39,20 @@ const eventSchema = z.object({
   stageTimestamp: z.string(),
 })
 
-/** Requests that were received at or after `since` (wall clock, milliseconds), in the order of their answers. */
-export async function readAudit(file: string, since = 0): Promise<ApiRequest[]> {
+export interface AuditOptions {
+  /** Only requests that were received at or after this moment; wall clock, milliseconds. */
+  readonly since?: number
+  /** Only what was appended behind this many bytes: the size of the file when nothing of interest had happened yet. */
+  readonly from?: number
+}
+
+/** Requests in the order of their answers. */
+export async function readAudit(file: string, { since = 0, from = 0 }: AuditOptions = {}): Promise<ApiRequest[]> {
   const requests: ApiRequest[] = []
-  for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Number.POSITIVE_INFINITY })) {
-    // The last line may still be in the making.
-    if (!line.endsWith('}')) continue
+  const input = createReadStream(file, { start: from })
+  for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
+    // The first line may have begun before, and the last one may still be in the making.
+    if (!line.startsWith('{') || !line.endsWith('}')) continue
     const event = eventSchema.parse(JSON.parse(line))
     const isWatch = event.verb === 'watch'
     if (event.stage !== (isWatch ? 'ResponseStarted' : 'ResponseComplete')) continue
