@@ -25,7 +25,8 @@ export interface ApiRequest {
 const eventSchema = z.object({
   stage: z.string(),
   verb: z.string(),
-  user: z.object({ username: z.string() }),
+  // Requests that were cut off before anybody knew whose they were have no name.
+  user: z.object({ username: z.string().default('') }),
   objectRef: z
     .object({
       resource: z.string().default(''),
