@@ -13,7 +13,7 @@ import { addressTowards } from './network.ts'
 import { createProgress, type Progress } from './progress.ts'
 import { readRecord, remember } from './record.ts'
 import { howToLookFurther, showResults } from './results.ts'
-import { scanFailedAgain, watchScans } from './scans.ts'
+import { askAgain, watchScans } from './scans.ts'
 import { clusterName, demoFolder, readSettings, type Settings } from './settings.ts'
 import { applyManifests } from './team.ts'
 
@@ -74,10 +74,11 @@ async function up(settings: Settings, progress: Progress): Promise<void> {
   }
   await progress.step('helm upgrade --install', () => install(access, installation))
   await progress.step('kubectl apply -f examples/demo', () => applyManifests(access, settings, host))
-  await scanFailedAgain(access)
+  const expected = host?.repositories.length ?? 1
+  await askAgain(access, expected)
   const ended = await progress.step(
     'scans',
-    () => watchScans(access, progress),
+    () => watchScans(access, progress, expected),
     ({ completed, failed }) => `${completed} completed, ${failed} failed`,
   )
   await showResults(access, progress, ended)

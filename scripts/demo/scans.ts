@@ -53,14 +53,17 @@ const pollMs = 1_000
 /** Many times what the samples need; a cluster that pulls its images or a large organization takes longer than a demo. */
 const patienceMs = 20 * 60_000
 
-/** @throws a sentence when the connection cannot work, or nothing ends. */
-export async function watchScans(access: Access, progress: Progress): Promise<Ended> {
+/**
+ * @param repositories how many the code host has at least
+ * @throws a sentence when the connection cannot work, or nothing ends
+ */
+export async function watchScans(access: Access, progress: Progress, repositories: number): Promise<Ended> {
   const told = new Map<string, string>()
   const end = Date.now() + patienceMs
   while (Date.now() < end) {
     const items = await look(access)
     for (const item of items) tell(item, told, progress)
-    const ended = judge(items)
+    const ended = judge(items, repositories)
     if (ended) return ended
     await sleep(pollMs)
   }
@@ -85,7 +88,8 @@ function lineOf(item: Seen): string | undefined {
   if (!state) return undefined
   if (item.kind === 'ScmConnection') return `connection ${item.metadata.name}: ${state.reason}. ${state.message}`
   if (item.kind !== 'ScanRun') return undefined
-  const name = item.status.repository ?? item.metadata.name
+  const name = item.status.repository
+  if (name === undefined) return undefined // its status is still to come
   const words = isDone(item, 'Complete') || isDone(item, 'Failed') ? state.message : ''
   return `${name}: ${state.reason}${words === '' ? '' : `. ${words}`}`
 }
@@ -102,22 +106,18 @@ function latestRuns(items: readonly Seen[]): readonly Seen[] {
   return [...byRepository.values()].flatMap((own) => own.toSorted((a, b) => age(a).localeCompare(age(b))).slice(-1))
 }
 
-/** Asks for another scan of everything when an earlier demo left one that failed. */
-export async function scanFailedAgain(access: Access): Promise<void> {
+/** Asks for what an earlier demo left open: repositories that the code host has by now, and scans that failed. */
+export async function askAgain(access: Access, repositories: number): Promise<void> {
   const items = await look(access)
-  if (!latestRuns(items).some((run) => isDone(run, 'Failed'))) return
-  const managed = items.find(({ kind }) => kind === 'ManagedScan')
-  if (!managed) return
-  const request = `${requestedAt}=${new Date().toISOString()}`
-  await kubectl(access, [
-    '-n',
-    namespaces.team,
-    'annotate',
-    'managedscan',
-    managed.metadata.name,
-    request,
-    '--overwrite',
-  ])
+  const ask = async (kind: string) => {
+    const item = items.find((one) => one.kind === kind)
+    if (!item) return
+    const request = `${requestedAt}=${new Date().toISOString()}`
+    await kubectl(access, ['-n', namespaces.team, 'annotate', kind, item.metadata.name, request, '--overwrite'])
+  }
+  const discovered = items.find(({ kind }) => kind === 'ScmConnection')?.status.repositories
+  if (typeof discovered === 'number' && discovered < repositories) await ask('ScmConnection')
+  if (latestRuns(items).some((run) => isDone(run, 'Failed'))) await ask('ManagedScan')
 }
 
 async function look(access: Access): Promise<readonly Seen[]> {
@@ -125,7 +125,7 @@ async function look(access: Access): Promise<readonly Seen[]> {
   return listSchema.parse(await kubectlJson(access, query)).items
 }
 
-function judge(items: readonly Seen[]): Ended | undefined {
+function judge(items: readonly Seen[], atLeast: number): Ended | undefined {
   for (const item of items) {
     if (item.kind !== 'ScmConnection') continue
     const stalled = item.status.conditions.find(({ type, status }) => type === 'Stalled' && status === 'True')
@@ -135,7 +135,7 @@ function judge(items: readonly Seen[]): Ended | undefined {
   }
   const managed = items.find(({ kind }) => kind === 'ManagedScan')
   const repositories = managed?.status.repositories
-  if (!managed || typeof repositories !== 'object' || repositories.selected === 0) return undefined
+  if (!managed || typeof repositories !== 'object' || repositories.selected < atLeast) return undefined
   if (managed.status.observedGeneration !== managed.metadata.generation) return undefined
   if (managed.status.lastHandledRequest !== managed.metadata.annotations[requestedAt]) return undefined
   const latest = latestRuns(items)
