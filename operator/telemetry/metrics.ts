@@ -77,7 +77,7 @@ export function createMetrics(registry: Registry) {
     scansRunning: gauge('scans_running', 'Scans whose pod may run now.'),
     scanPhaseSeconds: histogram(
       'scan_phase_seconds',
-      'How long a phase took: waiting, starting, fence, clone or scan.',
+      'How long a phase of a completed run took: waiting, starting (with the fence), clone or scan.',
       slow,
       ['phase'],
     ),

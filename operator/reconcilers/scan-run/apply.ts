@@ -7,6 +7,7 @@ import { isInvalid } from '../../kube/errors.ts'
 import type { ReconcileResult } from '../../kube/queue.ts'
 import { resources } from '../../kube/resources.ts'
 import { attemptName, factsOf } from '../../scan/attempt.ts'
+import { phaseSeconds } from '../../scan/phases.ts'
 import { ScmError } from '../../scm/types.ts'
 import type { Action } from './decide.ts'
 import { dispatch } from './dispatch.ts'
@@ -164,7 +165,10 @@ async function finish(run: ScanRun, { repository, connection }: Snapshot, deps: 
   if (completed && repository) await recordOnRepository(run, repository, deps)
   const times = deps.credentials.takeTimes(run.metadata.uid)
   await write(run, finishedStatus(run, times, deps.now()), deps)
-  if (completed) deps.metrics.scansCompleted.inc({ verdict: run.status?.result?.verdict ?? 'Clean' })
+  if (completed) {
+    deps.metrics.scansCompleted.inc({ verdict: run.status?.result?.verdict ?? 'Clean' })
+    for (const { phase, seconds } of phaseSeconds(run)) deps.metrics.scanPhaseSeconds.observe({ phase }, seconds)
+  }
   deps.log.info(
     {
       run: `${run.metadata.namespace}/${run.metadata.name}`,
