@@ -79,6 +79,7 @@ function checkPort(): Promise<void> {
         ),
       ),
     )
-    server.listen(codeHost.port, () => server.close(() => resolve()))
+    // An address that nobody uses conflicts with exactly those who listen on all addresses.
+    server.listen(codeHost.port, '127.0.0.2', () => server.close(() => resolve()))
   })
 }

@@ -71,7 +71,7 @@ async function toValues(access: Access, installation: Installation): Promise<obj
         hostAliases: [{ ip: codeHostAddress, hostnames: [codeHost.name] }],
       },
     }),
-    ...(ownNode && volumeOnThisMachine(join(folder, 'findings'))),
+    ...(ownNode ? volumeOnThisMachine(join(folder, 'findings')) : await volumeOfCluster(access)),
   }
 }
 
@@ -104,3 +104,15 @@ function volumeOnThisMachine(folder: string): object {
   }
   return { store: { sqlite: { persistence: { storageClassName: '' } } }, extraObjects: [volume] }
 }
+
+/** A claim without a class to serve it would wait for ever; then findings live as long as the gateway's pod. */
+async function volumeOfCluster(access: Access): Promise<object> {
+  const isDefault = 'storageclass.kubernetes.io/is-default-class'
+  const { items } = classesSchema.parse(await kubectlJson(access, ['get', 'storageclasses']))
+  const served = items.some(({ metadata }) => metadata.annotations[isDefault] === 'true')
+  return served ? {} : { store: { sqlite: { persistence: { enabled: false } } } }
+}
+
+const classesSchema = z.object({
+  items: z.array(z.object({ metadata: z.object({ annotations: z.record(z.string(), z.string()).default({}) }) })),
+})

@@ -138,8 +138,10 @@ async function main(command: string | undefined, progress: Progress): Promise<vo
     await up(settings, progress)
   } catch (error) {
     if (interrupt.quiet()) return new Promise(() => undefined) // the interruption ends the process
-    progress.print('\nWhat was made so far still stands: `make demo` goes on from here, `make demo-down` removes it.')
-    throw error
+    const now = readRecord()
+    if (!now.cluster && now.context === undefined) throw error
+    const hint = 'What was made so far still stands: `make demo` goes on from here, `make demo-down` removes it.'
+    throw new Error(`${(error as Error).message}\n\n${hint}`, { cause: error })
   }
 }
 
