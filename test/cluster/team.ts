@@ -14,6 +14,8 @@ export type Credential = { readonly kind: 'App' } | { readonly kind: 'Token'; re
 
 export interface Team {
   readonly namespace: string
+  /** Returns when this many repositories have been discovered. */
+  discovered(count: number): Promise<void>
   /** Applies a ManagedScan; `changes` go over its spec. */
   scan(name: string, changes?: Fields): Promise<ManagedScan>
   /** A scan by hand; `changes` go over the spec of the ScanRun. */
@@ -88,6 +90,10 @@ export async function createTeam(
         },
         patience,
       ),
+    async discovered(count) {
+      const known = async () => (await client.list(resources.scmRepositories, namespace)).items.length === count
+      await until(`${count} repositories are discovered`, known)
+    },
     async remove() {
       await product.kubectl(['delete', 'namespace', namespace, '--timeout=2m'])
     },
