@@ -54,14 +54,12 @@ function summary(findings: readonly Finding[], { repositories, completed, failed
 
 /** What to type next. */
 export function howToLookFurther(access: Access, ownCluster: boolean): string {
-  const settings = access.kubeconfig
-    ? `export KUBECONFIG=${access.kubeconfig}`
-    : `kubectl config use-context ${access.context}`
-  const command = access.kubeconfig ? access.kubectl : spoken(access)
+  const lines = access.kubeconfig
+    ? [`export KUBECONFIG=${access.kubeconfig}`, `alias kubectl=${access.kubectl}`]
+    : [`alias kubectl='${spoken(access)}'`]
   return `
 Look further (${ownCluster ? 'the cluster keeps running' : 'it stays installed'} until \`make demo-down\`):
-  ${settings}
-  alias kubectl=${command.includes(' ') ? `'${command}'` : command}
+  ${lines.join('\n  ')}
   kubectl get scanfleet -A                                   # everything at a glance
   kubectl -n ${namespaces.team} describe scanrun             # what was done, when, and its evidence
   kubectl -n ${namespaces.team} annotate managedscan everything scanfleet.dev/requestedAt="$(date +%s)" --overwrite    # scan again
