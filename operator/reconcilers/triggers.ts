@@ -62,6 +62,8 @@ export function createTriggers(parts: () => TriggerParts): Triggers {
     connections(key, current, previous) {
       const { queues } = parts()
       gatherFor(key)
+      const discoveredFirst = current?.status?.lastDiscoveryTime !== undefined && !previous?.status?.lastDiscoveryTime
+      if (discoveredFirst) wakeConnection(key)
       if (!wasChangedByPeople(current, previous)) return
       queues.connections.add(key)
       wakeConnection(key)

@@ -12,6 +12,7 @@ import { findCondition, isTrue } from '../../kube/conditions.ts'
 import type { Job } from '../../kube/objects.ts'
 import { type AttemptFacts, factsOf } from '../../scan/attempt.ts'
 import { classify, hasCloneEnded } from '../../scan/classify.ts'
+import { durationSeconds } from '../../scan/quantities.ts'
 import type { Candidate } from './admission.ts'
 import type { Snapshot } from './observe.ts'
 
@@ -114,7 +115,12 @@ function beforeStart(snapshot: Snapshot, run: ScanRun): Action[] {
   if (!isTrue(connection.status?.conditions, conditionTypes.Ready)) {
     return wait('ConnectionNotReady', `The ScmConnection ${connectionName} is not ready; its status says why.`)
   }
-  if (repository === undefined) return refuse('RepositoryNotFound', repositoryNotFound(run, connectionName))
+  if (repository === undefined) {
+    // Applied together with its connection, a run must not end because nothing has been discovered yet.
+    return connection.status?.lastDiscoveryTime === undefined
+      ? wait('ConnectionNotReady', `The ScmConnection ${connectionName} has not discovered its repositories yet.`)
+      : refuse('RepositoryNotFound', repositoryNotFound(run, connectionName))
+  }
   if (managedScan.spec.suspend) return wait('Waiting', `The ManagedScan ${scanName} is suspended.`)
   if (repository.spec.suspend) return wait('Waiting', `The ScmRepository ${repository.metadata.name} is suspended.`)
   if (snapshot.namespaceFault !== undefined) return wait('NamespaceNotIsolated', snapshot.namespaceFault)
@@ -153,10 +159,12 @@ function whileRunning(snapshot: Snapshot, startTime: string, job: Job, now: Date
   switch (attempt.state) {
     case 'Failed':
       return fail(attempt.failure.reason, attempt.failure.message)
-    case 'Starting':
-      if (sinceStart < startTimeoutMs) return [...actions, { type: 'requeue', afterMs: startTimeoutMs - sinceStart }]
+    case 'Starting': {
+      const limit = startLimitMs(managedScan)
+      if (sinceStart < limit) return [...actions, { type: 'requeue', afterMs: limit - sinceStart }]
       if (pod === undefined) return fail('PodRefused', 'The cluster made no pod for the Job; its events say why.')
       return fail('PodNotStarted', `The pod did not start: ${attempt.hindrance ?? 'its containers were not created'}`)
+    }
     case 'Ended': {
       const sinceEnd = now.getTime() - podEnd(snapshot, now)
       if (sinceEnd < resultTimeoutMs) return [...actions, { type: 'requeue', afterMs: resultTimeoutMs - sinceEnd }]
@@ -165,6 +173,12 @@ function whileRunning(snapshot: Snapshot, startTime: string, job: Job, now: Date
     case 'Running':
       return actions
   }
+}
+
+/** Before the Job's own deadline, which takes the pod away and with it what kept it from starting. */
+function startLimitMs(managedScan: Snapshot['managedScan']): number {
+  const timeout = managedScan?.spec.limits.timeout
+  return timeout === undefined ? startTimeoutMs : Math.min(startTimeoutMs, durationSeconds(timeout) * 900)
 }
 
 function podEnd({ pod }: Snapshot, now: Date): number {
