@@ -34,8 +34,9 @@ export type Plumbing = {
   readonly tree: (entries: readonly TreeEntry[]) => Promise<string>
 }
 
-export async function aCodeHost(): Promise<CodeHost> {
-  const server = await startGitHubServer({ samples: false })
+/** Beside the repositories of `existing`, when a test has such a host already. */
+export async function aCodeHost(existing?: GitHubServer): Promise<CodeHost> {
+  const server = existing ?? (await startGitHubServer({ samples: false }))
   const token = server.issueToken()
   const addMade: CodeHost['addMade'] = async (name, make) => {
     const repository = await server.addRepository(name)
