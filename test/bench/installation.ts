@@ -14,18 +14,16 @@ import { execute } from '../../scripts/demo/kubectl.ts'
 import { collect } from '../../scripts/images/context.ts'
 import { containerOf, type Manifest, render } from '../chart/support.ts'
 import { type Cluster, startCluster, toolPath } from '../kubernetes/cluster.ts'
-import { startGitHubServer } from '../scm-servers/github/index.ts'
+import { type GitHubServer, startGitHubServer } from '../scm-servers/github/index.ts'
 import { installKinds, testMetrics } from '../support/kubernetes.ts'
 import { until } from '../support/wait.ts'
 import { type OperatorProcess, startOperatorProcess, writeServiceAccount } from './process.ts'
-
-type CodeHost = Awaited<ReturnType<typeof startGitHubServer>>
 
 export interface Installation {
   readonly cluster: Cluster
   /** As administrator. */
   readonly client: KubeClient
-  readonly codeHost: CodeHost
+  readonly codeHost: GitHubServer
   readonly gateway: Gateway
   /** Users of the two processes in the audit log. */
   readonly users: { readonly controller: string; readonly gateway: string }

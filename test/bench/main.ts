@@ -6,23 +6,31 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { measureDispatch } from './dispatch.ts'
+import { measureFence } from './fence.ts'
 import { type Installation, install } from './installation.ts'
 import { measureLatency } from './latency.ts'
 import { measureMemory } from './memory.ts'
+import { type Node, startNode } from './node.ts'
 import { machineFacts, type Row, toMarkdown, toText } from './report.ts'
+import { measureSmallScans } from './small.ts'
 import { measureWrites } from './writes.ts'
 
-type Benchmark = (installation: Installation, note: (line: string) => void) => Promise<readonly Row[]>
+type Benchmark<Place> = (place: Place, note: (line: string) => void) => Promise<readonly Row[]>
+type Benchmarks<Place> = Readonly<Record<string, Benchmark<Place>>>
 
-/** On a control plane without nodes. */
-const onControlPlane: Readonly<Record<string, Benchmark>> = {
+const onControlPlane: Benchmarks<Installation> = {
   latency: measureLatency,
   writes: measureWrites,
   dispatch: measureDispatch,
   memory: measureMemory,
 }
 
-const names = Object.keys(onControlPlane)
+const onNode: Benchmarks<Node> = {
+  fence: measureFence,
+  small: measureSmallScans,
+}
+
+const names = [...Object.keys(onControlPlane), ...Object.keys(onNode)]
 const asked = process.argv.slice(2).filter((argument) => argument !== '--profile')
 const profile = process.argv.includes('--profile')
 const unknown = asked.filter((name) => !names.includes(name))
@@ -37,22 +45,29 @@ const rows: Row[] = []
 const folder = join(import.meta.dirname, '..', '..', '.local', 'bench')
 mkdirSync(folder, { recursive: true })
 console.log(`${facts.join(' · ')}\n`)
-await runOnControlPlane(wanted.filter((name) => name in onControlPlane))
+const nodeFlags = profile ? ['--cpu-prof', `--cpu-prof-dir=${folder}`] : []
+await runOn(onControlPlane, () => install({ note, nodeFlags }))
+await runOn(onNode, () => startNode(note))
 const file = join(folder, `${new Date().toISOString().slice(0, 19).replaceAll(':', '')}.md`)
 writeFileSync(file, toMarkdown(rows, facts))
 console.log(`\n${toText(rows)}\n\nAs Markdown: ${file}`)
 
-async function runOnControlPlane(chosen: readonly string[]): Promise<void> {
+/** Runs those of these benchmarks that are wanted, in one place that is made for them and taken down after them. */
+async function runOn<Place extends { stop(): Promise<void> }>(
+  benchmarks: Benchmarks<Place>,
+  start: () => Promise<Place>,
+): Promise<void> {
+  const chosen = Object.entries(benchmarks).filter(([name]) => wanted.includes(name))
   if (chosen.length === 0) return
-  const installation = await install({ note, nodeFlags: profile ? ['--cpu-prof', `--cpu-prof-dir=${folder}`] : [] })
+  const place = await start()
   try {
-    for (const name of chosen) {
+    for (const [name, measure] of chosen) {
       note(`${name} …`)
-      const found = (await onControlPlane[name]?.(installation, note)) ?? []
-      for (const row of found) console.log(toText([row]))
+      const found = await measure(place, note)
+      for (const row of found) note(toText([row]).split('\n').at(-1) ?? '')
       rows.push(...found)
     }
   } finally {
-    await installation.stop()
+    await place.stop()
   }
 }

@@ -28,7 +28,6 @@ export async function measureMemory(installation: Installation, note: (line: str
   const afterDiscovery = await settled(fresh)
   note(`after discovery of ${many} repositories in ${team.namespace}: ${mb(afterDiscovery)}`)
   const restarted = await installation.restartController()
-  await sleep(settleMs)
   const afterStart = await settled(restarted)
   codeHost.state.repositories.splice(0)
   return [

@@ -2,11 +2,18 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import type { ManagedScan } from '../../operator/api/kinds.ts'
+import type { KubeClient } from '../../operator/kube/client.ts'
 import { isTrue } from '../../operator/kube/conditions.ts'
 import { resources } from '../../operator/kube/resources.ts'
+import type { GitHubServer } from '../scm-servers/github/index.ts'
 import { managedScan, scanRun, scmConnection } from '../support/manifests.ts'
 import { until } from '../support/wait.ts'
-import type { Installation } from './installation.ts'
+
+/** Where the product runs and the code host that it may reach. */
+export interface Place {
+  readonly client: KubeClient
+  readonly codeHost: GitHubServer
+}
 
 export interface Team {
   readonly namespace: string
@@ -19,8 +26,8 @@ export interface Team {
 const source = join(import.meta.dirname, '..', 'scm-servers', 'github', 'repositories', 'design-tokens')
 
 /** Hosts repositories under these names, connects, and returns when all of them are discovered. */
-export async function createTeam(installation: Installation, repositories: readonly string[]): Promise<Team> {
-  const { client, codeHost } = installation
+export async function createTeam(place: Place, repositories: readonly string[]): Promise<Team> {
+  const { client, codeHost } = place
   const namespace = `team-${randomBytes(3).toString('hex')}`
   for (const name of repositories) await codeHost.addRepository(name, { source })
   const create = client.create

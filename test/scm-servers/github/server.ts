@@ -24,6 +24,8 @@ export interface SeenCall {
   readonly status: number
   /** The token that was used, if one was. */
   readonly token: string | undefined
+  /** When the call arrived: wall clock, milliseconds with fractions. */
+  readonly at: number
 }
 
 export interface Stats {
@@ -65,6 +67,7 @@ export function createServer(options: ServerOptions): RunningServer {
   let webUrl = ''
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const at = performance.timeOrigin + performance.now()
     const url = new URL(request.url ?? '/', webUrl)
     const method = request.method ?? 'GET'
     const scripted = script.take(method, url.pathname)
@@ -72,7 +75,7 @@ export function createServer(options: ServerOptions): RunningServer {
     const git = gitRequestOf(url.pathname)
     if (git && !scripted) {
       const { token, status } = await serveGit(state, git, request, response)
-      calls.push({ kind: 'Git', method, path: url.pathname, status, token })
+      calls.push({ kind: 'Git', method, path: url.pathname, status, token, at })
       return
     }
     const token = /^\S+ (\S+)$/.exec(request.headers.authorization ?? '')?.[1]
@@ -82,7 +85,7 @@ export function createServer(options: ServerOptions): RunningServer {
       ...reply,
       headers: { ...limitHeaders(token, reply.status), ...reply.headers, ...extra },
     })
-    calls.push({ kind: 'Api', method, path: url.pathname, status, token })
+    calls.push({ kind: 'Api', method, path: url.pathname, status, token, at })
   }
 
   async function apiReply(request: IncomingMessage, url: URL): Promise<ApiReply> {
