@@ -78,7 +78,7 @@ export function aManagedScan({ spec, status, meta }: Shape<ManagedScan> = {}): M
       products: ['Code', 'SupplyChain', 'Secrets'],
       suppressions: 'Ignore',
       semgrep: { mode: 'Native' },
-      schedule: { initial: true, full: 'None' },
+      schedule: { initial: true, full: 'None', timeZone: 'UTC' },
       limits: { concurrent: 10, timeout: '30m', cpu: '2', memory: '2Gi', disk: '4Gi', files: 200_000 },
       pod: { userNamespaces: true },
       history: { completed: 3, failed: 3 },
