@@ -4,9 +4,8 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { stopCluster, stopInterrupted, toolPath } from '../../test/kubernetes/cluster.ts'
 import { stopDocker } from '../images/docker.ts'
-import { cacheFolder } from '../images/paths.ts'
 import { stopCodeHost } from './codehost.ts'
-import { type Access, execute, helm, kubectl, kubectlJson } from './kubectl.ts'
+import { type Access, helm, kubectl, kubectlJson } from './kubectl.ts'
 import type { Progress } from './progress.ts'
 import { type DemoRecord, forgetAll, readRecord, remember } from './record.ts'
 import { clusterName, namespaces, release, root } from './settings.ts'
@@ -24,19 +23,8 @@ export async function takeDown(progress: Progress, interrupted = false): Promise
     )
     remember({ cluster: undefined })
   }
-  if (record.imageBuilder) await progress.step('stop the image builder', stopImageBuilder)
+  if (record.imageBuilder) await progress.step('stop the image builder', stopDocker)
   forgetAll()
-}
-
-/** The engine leaves a network namespace mounted in its folder, which cannot be removed until that is unmounted. */
-async function stopImageBuilder(): Promise<void> {
-  try {
-    await stopDocker()
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EBUSY') throw error
-    await execute('umount', [join(cacheFolder('docker', 'run'), 'exec', 'netns', 'default')])
-    await stopDocker()
-  }
 }
 
 /** What of ours an existing cluster has already, so that it is not taken for the demo's later. */

@@ -26,17 +26,13 @@ export interface Outcome {
 export type Manifest = any
 
 /** Runs a program to its end, whatever its exit code. */
-export function run(
-  program: string,
-  args: readonly string[],
-  options: { readonly input?: string } = {},
-): Promise<Outcome> {
+export function run(program: string, args: readonly string[], input?: string): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     const child = execFile(program, args, { maxBuffer: 64 << 20 }, (error, stdout, stderr) => {
       if (error && typeof error.code !== 'number') reject(error)
       else resolve({ code: error ? Number(error.code) : 0, stdout, stderr })
     })
-    child.stdin?.end(options.input)
+    child.stdin?.end(input)
   })
 }
 
