@@ -54,10 +54,8 @@ export async function discover(
 
 /** The same for a repository as long as it lives at the host, whatever it is called. */
 export function repositoryName(connection: string, id: string): string {
-  const plain = id.toLowerCase()
-  const suffix = /^[a-z0-9]([-a-z0-9]{0,40}[a-z0-9])?$/.test(plain)
-    ? plain
-    : createHash('sha256').update(id).digest('hex').slice(0, 20)
+  // Without a dash, so that no other connection's name and ID make the same.
+  const suffix = /^[a-z0-9]{1,40}$/.test(id) ? id : createHash('sha256').update(id).digest('hex').slice(0, 20)
   return `${connection}-${suffix}`
 }
 
