@@ -1,6 +1,6 @@
 /**
  * One job: resident memory of the controller as its pod runs it: at rest with one connection, and after it has discovered
- * 10,000 repositories. Memory is read when it has settled: the lowest of a minute's readings, since a heap that was just
+ * 10,000 repositories. Memory is read when it has settled: the lowest of half a minute, since a heap that was just
  * used is larger than what is kept.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -10,7 +10,7 @@ import type { Row } from './report.ts'
 import { createTeam } from './team.ts'
 
 const many = 10_000
-const settleMs = 60_000
+const settleMs = 30_000
 const readEveryMs = 2_000
 const megabyte = 1e6
 
@@ -32,7 +32,7 @@ export async function measureMemory(installation: Installation, note: (line: str
   codeHost.state.repositories.splice(0)
   return [
     {
-      what: 'controller memory at rest, one connection (RSS of the bundle, after a minute)',
+      what: 'controller memory at rest, one connection (RSS of the bundle, when it has settled)',
       ours: mb(atRest),
       beside: `bare Node: ${mb(bare)}`,
       reach: '≤ 120 MB',

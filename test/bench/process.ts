@@ -1,6 +1,6 @@
 /**
- * One job: run the operator's bundle as its pod would: the very file of the image, Node without flags, the service account
- * at its usual place. Invariant: the machine's own /run is not touched, since the process sees a copy of its own.
+ * One job: run the operator's bundle as its pod would: the file of the image, with the flags that the image gives Node, the
+ * service account at its usual place. Invariant: the machine's own /run is not touched, since the process sees a copy of its own.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -27,7 +27,7 @@ export interface OperatorProcessOptions {
   /** Base address of the API server. */
   readonly server: string
   readonly logFile: string
-  /** Flags for Node itself, such as --cpu-prof; none in a measurement. */
+  /** Further flags of Node, such as --cpu-prof; none in a measurement. */
   readonly nodeFlags?: readonly string[]
 }
 
@@ -44,7 +44,7 @@ export function startOperatorProcess(options: OperatorProcessOptions): OperatorP
   const { hostname, port } = new URL(server)
   const log = openSync(logFile, 'a')
   const ownMounts = process.getuid?.() === 0 ? ['--mount'] : ['--mount', '--map-root-user']
-  const command = [process.execPath, ...nodeFlags, bundle, ...args]
+  const command = [process.execPath, ...flagsOfImage(), ...nodeFlags, bundle, ...args]
   const child = spawn('unshare', [...ownMounts, 'sh', '-c', become, 'sh', serviceAccount, ...command], {
     stdio: ['ignore', log, log],
     env: {
@@ -63,6 +63,15 @@ export function startOperatorProcess(options: OperatorProcessOptions): OperatorP
     residentBytes: () => residentBytes(pid),
     stop: () => stop(child, logFile),
   }
+}
+
+/** `ENTRYPOINT ["node", …flags, program]` of the operator's Dockerfile. */
+function flagsOfImage(): readonly string[] {
+  const dockerfile = readFileSync(join(import.meta.dirname, '..', '..', 'operator', 'Dockerfile'), 'utf8')
+  const entrypoint: unknown = JSON.parse(/^ENTRYPOINT (.*)$/m.exec(dockerfile)?.[1] ?? '[]')
+  if (!Array.isArray(entrypoint) || entrypoint[0] !== 'node')
+    throw new Error('the operator image does not start with Node')
+  return entrypoint.slice(1, -1).map(String)
 }
 
 /** What Node takes by itself, before any line of ours. */
