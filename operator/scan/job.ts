@@ -9,7 +9,7 @@ import { terminationGraceSeconds } from './classify.ts'
 import { terminationMessagePath } from './contract/exit.ts'
 import { planVariable, podPaths, secretKeys } from './contract/plan.ts'
 import { clonePlan, scanPlan } from './plans.ts'
-import { durationSeconds } from './quantities.ts'
+import { cpuMillis, durationSeconds, sizeBytes } from './quantities.ts'
 
 /** If the controller is away, the Job and its pod vanish by themselves this long after their end. */
 const safetyNetSeconds = 900
@@ -93,7 +93,7 @@ function cloneContainer(attempt: Attempt, settings: ScanSettings): Record<string
     env: [{ name: planVariable, value: JSON.stringify(clonePlan(attempt, settings)) }],
     ...containerBasics(settings),
     resources: {
-      requests: { cpu: '50m', memory: '64Mi', 'ephemeral-storage': '64Mi' },
+      requests: { cpu: '50m', memory: '64Mi', 'ephemeral-storage': smaller('64Mi', disk) },
       limits: { memory: '1Gi', 'ephemeral-storage': disk },
     },
     volumeMounts: [
@@ -112,7 +112,11 @@ function scanContainer(attempt: Attempt, settings: ScanSettings): Record<string,
     env: [{ name: planVariable, value: JSON.stringify(scanPlan(attempt)) }],
     ...containerBasics(settings),
     resources: {
-      requests: { cpu: '100m', memory: '128Mi', 'ephemeral-storage': '64Mi' },
+      requests: {
+        cpu: cpuMillis(cpu) < 100 ? cpu : '100m',
+        memory: smaller('128Mi', memory),
+        'ephemeral-storage': smaller('64Mi', disk),
+      },
       limits: { cpu, memory, 'ephemeral-storage': disk },
     },
     volumeMounts: [
@@ -121,6 +125,11 @@ function scanContainer(attempt: Attempt, settings: ScanSettings): Record<string,
       { name: 'scan-secrets', mountPath: podPaths.secrets, readOnly: true },
     ],
   }
+}
+
+/** A request may not pass the limit that people set. */
+function smaller(request: string, limit: string): string {
+  return sizeBytes(limit) < sizeBytes(request) ? limit : request
 }
 
 function containerBasics(settings: ScanSettings): Record<string, unknown> {

@@ -20,3 +20,10 @@ export function sizeBytes(text: string): number {
   if (amount === undefined || factor === undefined) throw new RangeError(`no size: ${text}`)
   return Number(amount) * factor
 }
+
+/** Thousandths of a processor of an amount such as `500m` or `1.5`. */
+export function cpuMillis(text: string): number {
+  const [, amount, unit] = /^(\d+(?:\.\d+)?)(m?)$/.exec(text) ?? []
+  if (amount === undefined) throw new RangeError(`no processors: ${text}`)
+  return Number(amount) * (unit === 'm' ? 1 : 1000)
+}

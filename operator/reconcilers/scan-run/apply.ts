@@ -17,6 +17,8 @@ import { failedStatus, finishedStatus, runningStatus, waitingStatus } from './st
 
 /** How long a run waits for a code host that does not say itself when to come back. */
 const codeHostPauseMs = 30_000
+/** How long a run waits when something else kept it from being started. */
+const startPauseMs = 5000
 
 export async function apply(
   actions: readonly Action[],
@@ -90,6 +92,10 @@ async function start(snapshot: Snapshot, deps: ScanRunDeps, signal: AbortSignal)
     const result = await dispatch({ run, managedScan, repository, connection }, deps, signal)
     if (result.outcome === 'Leftover') return { requeueAfterMs: 500 }
     deps.gate.withdraw(key)
+    if (result.outcome === 'Refused') {
+      await fail(run, 'PodRefused', `The cluster refuses the Job of this scan: ${result.message}`, deps)
+      return
+    }
     if (result.outcome === 'NameTaken') {
       await fail(
         run,
@@ -105,7 +111,11 @@ async function start(snapshot: Snapshot, deps: ScanRunDeps, signal: AbortSignal)
   } catch (error) {
     // The place is free for others while this one waits for its code host or for the API server.
     deps.gate.withdraw(key)
-    if (!(error instanceof ScmError)) throw error
+    if (!(error instanceof ScmError)) {
+      // Asking for admission again succeeds, so the queue alone would not slow this down, and every try mints a credential.
+      deps.log.error({ run: key, err: error }, 'a scan could not be started and is tried again')
+      return { requeueAfterMs: startPauseMs }
+    }
     if (error.subject !== undefined) {
       await fail(run, error.subject, error.message, deps)
       return

@@ -160,7 +160,8 @@ function whileRunning(snapshot: Snapshot, startTime: string, job: Job, now: Date
     case 'Failed':
       return fail(attempt.failure.reason, attempt.failure.message)
     case 'Starting': {
-      const limit = startLimitMs(managedScan)
+      // Without a pod its end may be just ahead: the Job says why as soon as the last container is gone.
+      const limit = pod === undefined ? startTimeoutMs : startLimitMs(managedScan)
       if (sinceStart < limit) return [...actions, { type: 'requeue', afterMs: limit - sinceStart }]
       if (pod === undefined) return fail('PodRefused', 'The cluster made no pod for the Job; its events say why.')
       return fail('PodNotStarted', `The pod did not start: ${attempt.hindrance ?? 'its containers were not created'}`)

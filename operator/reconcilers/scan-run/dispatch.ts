@@ -5,7 +5,7 @@
  */
 import { createHash, randomBytes } from 'node:crypto'
 import type { KubeObject, ManagedScan, ScanRun, ScmConnection, ScmRepository } from '../../api/kinds.ts'
-import { isAlreadyExists } from '../../kube/errors.ts'
+import { isAlreadyExists, isInvalid } from '../../kube/errors.ts'
 import type { Job } from '../../kube/objects.ts'
 import { type Resource, resources } from '../../kube/resources.ts'
 import { type Attempt, type AttemptFacts, attemptName, type Endpoint, factsOf } from '../../scan/attempt.ts'
@@ -19,6 +19,8 @@ export type DispatchOutcome =
   | { readonly outcome: 'Started'; readonly job: Job; readonly facts: AttemptFacts }
   /** An object that is not ours has the name. */
   | { readonly outcome: 'NameTaken'; readonly name: string }
+  /** The API server finds the Job invalid, which trying again does not change. */
+  | { readonly outcome: 'Refused'; readonly message: string }
   /** Something of an earlier try is still there; it is looked at again when the cache has seen it. */
   | { readonly outcome: 'Leftover' }
 
@@ -136,6 +138,7 @@ async function createJob(attempt: Attempt, deps: ScanRunDeps): Promise<Job | Dis
     deps.caches.jobs.observe(`${scanNamespace}/${name}`, job)
     return job
   } catch (error) {
+    if (isInvalid(error)) return { outcome: 'Refused', message: (error as Error).message }
     if (!isAlreadyExists(error)) throw error
     const existing = await deps.client.get(resources.jobs, scanNamespace, name)
     if (existing !== undefined && factsOf(existing)?.runUid !== attempt.facts.runUid)
