@@ -4,6 +4,7 @@
  * Kubernetes is imitated: Jobs, pods, owners, finalizers and their controllers are its own.
  */
 import assert from 'node:assert/strict'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { ScanRun } from '../../operator/api/kinds.ts'
 import { annotations } from '../../operator/api/names.ts'
 import type { Pod } from '../../operator/kube/objects.ts'
@@ -91,6 +92,34 @@ export async function playScan(
   const answer = await uploadResult(gateway, played, findings)
   assert.equal(answer.status, 200, answer.body)
   return played
+}
+
+export interface Player {
+  stop(): Promise<void>
+}
+
+/** Plays every pod that appears, each once, until it is stopped. A pod that goes away in the middle is nobody's fault. */
+export function playEveryPod(site: Site, gateway: GatewayUnderTest): Player {
+  const played = new Set<string>()
+  const stopping = new AbortController()
+  const done = (async () => {
+    while (!stopping.signal.aborted) {
+      const pods = await site.pods().catch(() => [])
+      for (const { metadata } of pods) {
+        const run = metadata.annotations?.[annotations.run]?.split('/')[1]
+        if (run === undefined || metadata.deletionTimestamp !== undefined || played.has(metadata.uid)) continue
+        played.add(metadata.uid)
+        await playScan(site, gateway, run).catch(() => undefined)
+      }
+      await sleep(25)
+    }
+  })()
+  return {
+    async stop() {
+      stopping.abort()
+      await done
+    },
+  }
 }
 
 export function uploadResult(
