@@ -29,11 +29,14 @@ export async function measureDispatch(
   const ours: number[] = []
   const raw: number[] = []
   const times: ProcessorTimes[] = []
+  const rawTimes: ProcessorTimes[] = []
   for (let round = 0; round < rounds; round++) {
     const { rate, processor } = await dispatchAll(installation, team, round)
     ours.push(rate)
     times.push(processor)
-    raw.push(await createRaw(installation, round))
+    const bare = await createRaw(installation, round)
+    raw.push(bare.rate)
+    rawTimes.push(bare.processor)
     note(
       `round ${round + 1}: ${rate.toFixed(0)}/s dispatched, ${raw.at(-1)?.toFixed(0)}/s raw; ${describeTimes([processor])}`,
     )
@@ -49,18 +52,21 @@ export async function measureDispatch(
     {
       what: 'processor time of one dispatch, by process',
       ours: describeTimes(times),
+      beside: describeTimes(rawTimes),
       reach: '',
       met: undefined,
     },
   ]
 }
 
+interface Outcome {
+  /** Runs per second. */
+  readonly rate: number
+  readonly processor: ProcessorTimes
+}
+
 /** Jobs per second, from the moment that the runs may start to the answer to the last Job's creation. */
-async function dispatchAll(
-  installation: Installation,
-  team: Team,
-  round: number,
-): Promise<{ rate: number; processor: ProcessorTimes }> {
+async function dispatchAll(installation: Installation, team: Team, round: number): Promise<Outcome> {
   const { client, cluster, users } = installation
   const { namespace } = team
   const name = `round-${round}`
@@ -105,15 +111,16 @@ async function dispatchAll(
   return { rate: runs / ((last - since) / 1000), processor }
 }
 
-async function createRaw(installation: Installation, round: number): Promise<number> {
+async function createRaw(installation: Installation, round: number): Promise<Outcome> {
   const { client } = installation
   const names = Array.from({ length: runs }, (_, index) => `raw-${round}-${index}`)
+  const meter = createProcessorMeter(installation)
   const begin = performance.now()
   await forEachParallel(names, connections, (name) => createRawSet(client, 'default', name))
-  const rate = runs / ((performance.now() - begin) / 1000)
+  const outcome = { rate: runs / ((performance.now() - begin) / 1000), processor: meter.perItem(runs) }
   await forEachParallel(names, connections, (name) => deleteRawSet(client, 'default', name))
   await noJobs(installation, 'default')
-  return rate
+  return outcome
 }
 
 async function noJobs({ client }: Installation, namespace: string): Promise<void> {
