@@ -17,7 +17,7 @@ export const conditionTypes = {
 export const connectionReasons = {
   Connected: { stalled: false, text: 'The code host answers and the credential reads its repositories.' },
   Checking: { stalled: false, text: 'The first check has not ended yet.' },
-  Suspended: { stalled: false, text: 'spec.suspend is true.' },
+  Suspended: { stalled: true, text: 'spec.suspend is true.' },
   SecretNotFound: { stalled: true, text: 'The Secret that the spec names does not exist.' },
   SecretKeyMissing: { stalled: true, text: 'The Secret has no such key.' },
   SecretEmpty: { stalled: true, text: 'The key of the Secret is empty.' },
@@ -53,8 +53,8 @@ export const managedScanReasons = {
   NothingSelected: { stalled: false, text: 'The selection matches no discovered repository.' },
   ConnectionNotFound: { stalled: true, text: 'The ScmConnection does not exist.' },
   ConnectionNotReady: { stalled: false, text: 'The ScmConnection is not ready; its own status says why.' },
-  Suspended: { stalled: false, text: 'spec.suspend is true.' },
-  ScansFailed: { stalled: false, text: 'The latest scan of some repositories failed.' },
+  Suspended: { stalled: true, text: 'spec.suspend is true.' },
+  ScansFailed: { stalled: true, text: 'The latest scan of some repositories failed.' },
 } as const
 
 export type ManagedScanReason = keyof typeof managedScanReasons

@@ -203,7 +203,7 @@ function readinessOf(
       conditionTypes.Stalled,
     )
   }
-  if (managedScan.spec.suspend) return state('False', 'Suspended', 'Suspended by spec.suspend.')
+  if (managedScan.spec.suspend) return state('False', 'Suspended', 'Suspended by spec.suspend.', conditionTypes.Stalled)
   const progress = `${scanned} of ${selected} repositories scanned, ${running} running, ${waiting} waiting`
   if (!isTrue(connection.status?.conditions, conditionTypes.Ready)) {
     return state(
@@ -215,7 +215,12 @@ function readinessOf(
   }
   if (running + waiting > 0) return state('Unknown', 'Scanning', `${progress}.`, conditionTypes.Reconciling)
   if (failed > 0)
-    return state('False', 'ScansFailed', `The latest scan of ${failed} of ${selected} repositories failed.`)
+    return state(
+      'False',
+      'ScansFailed',
+      `The latest scan of ${failed} of ${selected} repositories failed.`,
+      conditionTypes.Stalled,
+    )
   if (selected === 0) return state('True', 'NothingSelected', 'The selection matches no discovered repository.')
   return state('True', 'Ready', `${scanned} of ${selected} repositories scanned, ${findings} findings.`)
 }

@@ -121,7 +121,12 @@ export function statusOf(
   const { outcome } = memory
   const observedGeneration = metadata.generation ?? 1
   const readiness = spec.suspend
-    ? { ready: 'False' as const, reason: 'Suspended', message: 'Suspended by spec.suspend.', progress: undefined }
+    ? {
+        ready: 'False' as const,
+        reason: 'Suspended',
+        message: 'Suspended by spec.suspend.',
+        progress: conditionTypes.Stalled,
+      }
     : readinessOf(outcome, memory.discovered ?? status.repositories, credential)
   const report = outcome?.ok ? outcome.report : undefined
   const repositories = memory.discovered ?? status.repositories

@@ -191,8 +191,8 @@ describe('the status', () => {
     ['NothingSelected', 'Current', snapshot({ repositories: [] })],
     ['ConnectionNotFound', 'Failed', snapshot({ connection: undefined })],
     ['ConnectionNotReady', 'InProgress', snapshot({ connection: aConnection() })],
-    ['Suspended', 'InProgress', snapshot({ managedScan: aManagedScan({ spec: { suspend: true } }) })],
-    ['ScansFailed', 'InProgress', snapshot({ repositories: [scanned], runs: [ended('last', 'Failed')] })],
+    ['Suspended', 'Failed', snapshot({ managedScan: aManagedScan({ spec: { suspend: true } }) })],
+    ['ScansFailed', 'Failed', snapshot({ repositories: [scanned], runs: [ended('last', 'Failed')] })],
   ] as const)
     test(`says ${reason}, which tools read as ${kstatus}`, () => {
       const status = statusOf(given)
