@@ -1,5 +1,6 @@
 /** What is known about one ScanRun, read from the caches alone. */
 import type { ManagedScan, ScanRun, ScmConnection, ScmRepository } from '../../api/kinds.ts'
+import { labels } from '../../api/names.ts'
 import type { Job, Pod } from '../../kube/objects.ts'
 import { factsOf } from '../../scan/attempt.ts'
 import type { Caches } from '../caches.ts'
@@ -35,7 +36,7 @@ export function observe(key: string, caches: Caches, memory: Memory): Snapshot {
   const connection = managedScan && caches.connections.get(`${namespace}/${managedScan.spec.connectionRef.name}`)
   // A Job that only carries our annotation is somebody else's, and never touched.
   const job = caches.jobs.byIndex('run', key).find((candidate) => factsOf(candidate) !== undefined)
-  const pod = newest(caches.pods.byIndex('run', key))
+  const pod = newest(podsOf(key, run, caches))
   return {
     key,
     run,
@@ -59,6 +60,12 @@ function findRepository(run: ScanRun, managedScan: ManagedScan | undefined, cach
   return caches.repositories
     .byIndex('fullName', `${namespace}/${fullName.toLowerCase()}`)
     .find((repository) => repository.spec.connectionRef.name === managedScan.spec.connectionRef.name)
+}
+
+/** A run that was made anew under its old name must not take the last pod of the old one for its own. */
+function podsOf(key: string, run: ScanRun | undefined, caches: Caches): readonly Pod[] {
+  const pods = caches.pods.byIndex('run', key)
+  return run === undefined ? pods : pods.filter(({ metadata }) => metadata.labels?.[labels.run] === run.metadata.uid)
 }
 
 function newest(pods: readonly Pod[]): Pod | undefined {
