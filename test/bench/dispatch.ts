@@ -89,7 +89,7 @@ async function dispatchAll(installation: Installation, team: Team, round: number
   const meter = createProcessorMeter(installation)
   const since = Date.now()
   await client.patch(resources.managedScans, namespace, name, { spec: { suspend: false } }, { type: 'merge' })
-  // Looked for in the log and not asked of the server, which has enough to do.
+  // Looked for in the log and not asked of the server, which has enough to do; and seldom, since reading costs time too.
   const created = await until(
     'all Jobs are created and unsuspended',
     async () => {
@@ -100,7 +100,7 @@ async function dispatchAll(installation: Installation, team: Team, round: number
       const started = new Set(jobs.filter(({ verb }) => verb === 'patch').map((patch) => patch.name))
       return creates.length >= runs && started.size >= runs && creates
     },
-    patience,
+    { ...patience, everyMs: 4_000 },
   )
   const processor = meter.perItem(runs)
   const last = Math.max(...created.map(({ answeredAt }) => answeredAt))

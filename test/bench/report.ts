@@ -19,8 +19,8 @@ export interface Row {
 
 const columns = [
   { title: 'what', of: ({ what }: Row) => what, width: 90 },
-  { title: 'ours', of: ({ ours }: Row) => ours },
-  { title: 'beside it', of: ({ beside }: Row) => beside ?? '' },
+  { title: 'ours', of: ({ ours }: Row) => ours, width: 120 },
+  { title: 'beside it', of: ({ beside }: Row) => beside ?? '', width: 120 },
   { title: 'reach', of: ({ reach }: Row) => reach },
   { title: '', of: verdict },
 ]
