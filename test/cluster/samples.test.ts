@@ -102,7 +102,7 @@ describe('the sample repositories', () => {
     const lines = table.split('\n').filter((line) => line !== '')
     assert.ok(lines.length > 4 + 1 + 1 + 5 + 5)
     assert.deepEqual(
-      lines.filter((line) => line.length > 160),
+      lines.filter((line) => line.length > 180),
       [],
     )
     assert.doesNotMatch(table, /[0-9a-f]{32}/)
