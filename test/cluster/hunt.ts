@@ -28,6 +28,12 @@ export interface Trail {
   rightPlaces: number
 }
 
+export interface Hunt {
+  readonly trail: Trail
+  /** Ends it with a look at what lasts. May be called twice. */
+  stop(): Promise<Trail>
+}
+
 /** The containers of a scan by the program that is their first process. */
 const firstProcess = /\bscanfleet-(clone|scan)\b/
 /** Seen from outside of the container, where its link from /var/run to /run leads astray. */
@@ -36,7 +42,7 @@ const secretsFolder = 'run/scanfleet'
 const roundMs = 150
 
 /** Looks again and again until it is stopped; the rounds follow each other closely, since clones are short. */
-export function hunt(options: HuntOptions): { readonly trail: Trail; stop(): Promise<Trail> } {
+export function hunt(options: HuntOptions): Hunt {
   const trail: Trail = { sightings: new Set(), programs: new Set(), containers: new Set(), files: 0, rightPlaces: 0 }
   let stopped = false
   const rounds = (async () => {

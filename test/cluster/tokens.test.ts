@@ -9,7 +9,7 @@ import type { GitHubServer } from '../scm-servers/github/index.ts'
 import { failures } from '../scm-servers/github/index.ts'
 import { namespaces, openProduct, type Product, productFolder } from '../support/product.ts'
 import { until } from '../support/wait.ts'
-import { formsOf, hunt, type Trail } from './hunt.ts'
+import { formsOf, type Hunt, hunt, type Trail } from './hunt.ts'
 import { createTeam, isOver, leftovers, outcome, type Team } from './team.ts'
 
 const held = 'acme/inventory'
@@ -20,6 +20,7 @@ describe('the credentials of five scans with an App and one with a person’s to
   let byApp: Team
   let byToken: Team
   let personal: string
+  let running: Hunt
   let trail: Trail
   const objects = { during: '', after: '' }
 
@@ -29,7 +30,7 @@ describe('the credentials of five scans with an App and one with a person’s to
     personal = host.issueToken()
     host.script({ method: 'POST', path: `^/${held}\\.git/git-upload-pack`, times: 1000, does: failures.never() })
     const { logs, auditLog = '' } = product.cluster
-    const running = hunt({
+    running = hunt({
       tokens: () => host.state.tokens.keys(),
       fleeting: [join(dirname(logs), 'pod-logs')],
       lasting: [logs, auditLog, join(productFolder, 'findings')],
@@ -55,6 +56,7 @@ describe('the credentials of five scans with an App and one with a person’s to
     objects.after = await allObjects()
   })
   after(async () => {
+    await running?.stop()
     await byApp?.remove()
     await byToken?.remove()
     await host?.stop()
