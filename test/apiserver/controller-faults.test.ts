@@ -66,11 +66,17 @@ describe('the controller under faults', () => {
     return made
   }
 
-  const over = (name: string) =>
-    until(`${name} is over`, async () => {
-      const run = await site.client.get(resources.scanRuns, site.namespaces.team, name)
-      return run && isOver(run) && run
-    })
+  const over = (name: string, withinMs = 60_000) =>
+    until(
+      `${name} is over`,
+      async () => {
+        const run = await site.client.get(resources.scanRuns, site.namespaces.team, name)
+        return run && isOver(run) && run
+      },
+      { withinMs },
+    )
+  /** A watch that died unnoticed is found by its silence, after 80 seconds. */
+  const silenceMs = 180_000
   const nothingLeft = () => until('nothing is left', async () => (await site.leftovers()).length === 0)
 
   it('killed after each single write of a scan, it finishes the scan with one result', async (t) => {
@@ -172,13 +178,13 @@ describe('the controller under faults', () => {
     proxy.cutAll()
     proxy.thaw()
 
-    assert.equal(readiness(await over('cut-off')), 'True Succeeded')
+    assert.equal(readiness(await over('cut-off', silenceMs)), 'True Succeeded')
     if (controller.lost > 0) {
       // It has lost the Lease, as it must after ten seconds; the process ends and its successor goes on.
       await controller.stop()
       controller = await startController(site, { through: proxy.connection })
     }
-    assert.equal(readiness(await over('while-away')), 'True Succeeded')
+    assert.equal(readiness(await over('while-away', silenceMs)), 'True Succeeded')
     await nothingLeft()
   })
 
