@@ -66,10 +66,14 @@ export interface Product {
 export async function installProduct(onProgress: (line: string) => void): Promise<void> {
   mkdirSync(productFolder, { recursive: true })
   const engineRuns = () => existsSync(cacheFolder('docker', 'run', 'dockerd.pid'))
-  const ownEngine = readRecord()?.ownEngine || !engineRuns()
-  writeRecord({ ownEngine })
+  const engineRan = engineRuns()
+  const hadOne = readRecord()?.ownEngine ?? false
+  writeRecord({ ownEngine: hadOne || !engineRan })
   onProgress('building both images')
   const built = { operator: await buildImage('operator'), scanner: await buildImage('scanner') }
+  // When nothing had to be built none was started, and one that comes later is somebody else's.
+  const ownEngine = hadOne || (!engineRan && engineRuns())
+  writeRecord({ ownEngine })
   onProgress('starting the cluster')
   const cluster = await startCluster({ name: clusterName, mode: 'node', audit: true, onProgress })
   const access = await accessTo(cluster)
