@@ -20,6 +20,8 @@ export type Tree = {
 
 const pointerBytes = { least: 100, most: 512 } as const
 const nameBytes = 255
+/** A file takes whole blocks of the disk, so many small ones take far more room than they hold. */
+const blockBytes = 4096
 const pathBytes = 3900
 
 /** @throws ScannerFailure RepositoryTooLarge, RepositoryUnsafe, CloneFailed */
@@ -34,6 +36,7 @@ export async function readTree(
   const pointerCandidates: string[] = []
   let entries = 0
   let bytes = 0
+  let room = 0
   let submodules = 0
   let symlinks = 0
   let unwritable = false
@@ -49,6 +52,7 @@ export async function readTree(
       return
     }
     bytes += Number(size)
+    room += Math.ceil(Number(size) / blockBytes) * blockBytes
     if (path.length > pathBytes || path.split('/').some((name) => name.length > nameBytes)) {
       unwritable = true
       return
@@ -65,14 +69,17 @@ export async function readTree(
       const parts = (rest + chunk.toString('latin1')).split('\0')
       rest = parts.pop() ?? ''
       for (const part of parts) take(part)
-      return entries <= limits.treeFiles && bytes <= limits.treeBytes
+      return entries <= limits.treeFiles && room <= limits.treeBytes
     },
   })
   if (entries > limits.treeFiles) {
     throw new ScannerFailure('RepositoryTooLarge', `The commit holds more than ${limits.treeFiles} files.`)
   }
-  if (bytes > limits.treeBytes) {
-    throw new ScannerFailure('RepositoryTooLarge', `The files of the commit hold more than ${limits.treeBytes} bytes.`)
+  if (room > limits.treeBytes) {
+    throw new ScannerFailure(
+      'RepositoryTooLarge',
+      `The files of the commit take more than ${limits.treeBytes} bytes of the disk.`,
+    )
   }
   if (result.exitCode !== 0) {
     const { reason, message } = classifyGitFailure(result.stderr)

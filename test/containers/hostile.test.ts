@@ -211,6 +211,17 @@ describe('a hostile repository', () => {
     await clone(repository, refused('RepositoryTooLarge', /more than 50000000 bytes/))
   })
 
+  test('of many small files is refused by the room that they take, not by what they hold', async () => {
+    const files = Array.from({ length: 3000 }, (_, n) => ({
+      mode: '100644' as const,
+      // In the order of a tree.
+      name: String(n).padStart(4, '0'),
+      is: Buffer.from('x'),
+    }))
+    const repository = await host.addTree('crumbs', files)
+    await clone(repository, refused('RepositoryTooLarge', /more than 10000000 bytes/), { treeBytes: 10_000_000 })
+  })
+
   test('that sends more than a commit can hold is stopped while it arrives', async () => {
     const repository = await host.addTree('noise', [{ mode: '100644', name: 'noise', is: randomBytes(90_000_000) }])
     await clone(repository, refused('RepositoryTooLarge', /bytes/), { treeBytes: 1_000_000 })

@@ -89,9 +89,10 @@ export function createCredentials({ client, scanNamespace, clients, log, now }: 
 
   async function giveBack(job: Job, found: Kept | undefined): Promise<void> {
     const { uid, name } = job.metadata
+    // Revoked first: a process that is killed in between finds the token in the Secret again.
+    const revoked = found && (await revoke(found.connection, found.credential)) ? now() : undefined
     await client.delete(resources.secrets, scanNamespace, name)
     const removed = now()
-    const revoked = found && (await revoke(found.connection, found.credential)) ? now() : undefined
     found?.forget()
     kept.delete(uid)
     released.add(uid)

@@ -52,7 +52,7 @@ export const clonePlanSchema = z.object({
     timeoutSeconds: z.int().min(1).max(600),
   }),
   limits: z.object({
-    /** Sum of the sizes of all blobs of the commit's tree. */
+    /** Room that the files of the commit take on the disk, in whole blocks. */
     treeBytes: z.int().positive(),
     /** Number of entries in the commit's tree. */
     treeFiles: z.int().positive(),
