@@ -141,8 +141,9 @@ describe('a scan that cannot succeed', () => {
   })
 
   test('because ten million files fall out of seven small trees: RepositoryTooLarge, before any is written', async () => {
-    await team.run('bomb', 'ordinary', 'acme/bomb')
-    assertFailed(await team.over('bomb'), 'RepositoryTooLarge', /more than 500000 files/)
+    await team.scan('few-files', { ...basics, limits: { files: 100_000 } })
+    await team.run('bomb', 'few-files', 'acme/bomb')
+    assertFailed(await team.over('bomb'), 'RepositoryTooLarge', /more than 100000 files/)
   })
 
   test('because a few kilobytes become more than its disk: RepositoryTooLarge, before any is written', async () => {
