@@ -3,6 +3,7 @@
  * It watches the sources and starts again when they change; at the end the installed controller takes over again.
  */
 import { spawn } from 'node:child_process'
+import { lookup } from 'node:dns/promises'
 import { join } from 'node:path'
 import { openCluster, toolPath } from '../test/kubernetes/cluster.ts'
 import { type Access, kubectl, kubectlJson } from './demo/kubectl.ts'
@@ -34,7 +35,21 @@ async function scale(replicas: number): Promise<void> {
   await kubectl(access, ['-n', namespaces.operator, 'scale', deployment, `--replicas=${replicas}`])
 }
 
+/** The pod of the chart is given names that this machine may not know. Says what to add, since hosts files are people's. */
+async function nameMissingHosts(): Promise<void> {
+  const path = '{range .spec.template.spec.hostAliases[*]}{.ip} {.hostnames[0]}{"\\n"}{end}'
+  const lines = await kubectl(access, ['-n', namespaces.operator, 'get', deployment, '-o', `jsonpath=${path}`])
+  for (const line of lines.split('\n').filter((text) => text !== '')) {
+    const known = await lookup(line.split(' ')[1] ?? '').then(
+      () => true,
+      () => false,
+    )
+    if (!known) console.log(`This machine does not know the code host. Add to /etc/hosts: ${line}`)
+  }
+}
+
 const args = await installedArguments()
+await nameMissingHosts()
 await scale(0)
 console.log('The installed controller rests; this one runs from the sources. Ctrl-C ends it.')
 const child = spawn(
