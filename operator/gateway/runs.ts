@@ -5,7 +5,6 @@
 import type { Logger } from 'pino'
 import type { Condition, ScanRun, ScmRepository } from '../api/kinds.ts'
 import type { KubeClient } from '../kube/client.ts'
-import { isTrue } from '../kube/conditions.ts'
 import { createInformer, type Informer } from '../kube/informer.ts'
 import { projectMetadata } from '../kube/objects.ts'
 import { resources } from '../kube/resources.ts'
@@ -82,11 +81,6 @@ export function createRuns(options: RunsOptions): Runs {
     repositoryOf: (run) => repositories.store.get(`${run.metadata.namespace}/${run.status?.repositoryName}`),
     observe: (run) => runs.store.observe(`${run.metadata.namespace}/${run.metadata.name}`, run),
   }
-}
-
-/** Complete or Failed: what is written then is never changed. */
-export function hasEnded(run: ScanRun): boolean {
-  return isTrue(run.status?.conditions, 'Complete') || isTrue(run.status?.conditions, 'Failed')
 }
 
 function projectRun({ metadata, spec, status }: ScanRun): ScanRun {

@@ -6,11 +6,11 @@ import type { KubeObject } from '../api/kinds.ts'
 import { annotations } from '../api/names.ts'
 import { keyOf } from '../kube/objects.ts'
 import type { Queue } from '../kube/queue.ts'
+import { hasEnded } from '../scan/outcome.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { type Caches, type Listeners, runOf } from './caches.ts'
 import type { Gate } from './scan-run/admission.ts'
 import type { Credentials } from './scan-run/credentials.ts'
-import { hasEnded } from './scan-run/decide.ts'
 
 export interface Queues {
   readonly connections: Queue

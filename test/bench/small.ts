@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ScanRun } from '../../operator/api/kinds.ts'
 import { resources } from '../../operator/kube/resources.ts'
-import { hasEnded } from '../../operator/reconcilers/scan-run/decide.ts'
+import { hasEnded } from '../../operator/scan/outcome.ts'
 import { readAudit } from '../support/audit.ts'
 import { until } from '../support/wait.ts'
 import { shellLoop } from './loop.ts'

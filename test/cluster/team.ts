@@ -1,7 +1,7 @@
 /** One job: what a team declares in a namespace of its own, and how its scans stand. */
 import type { ManagedScan, ScanRun } from '../../operator/api/kinds.ts'
 import { resources } from '../../operator/kube/resources.ts'
-import { hasEnded } from '../../operator/reconcilers/scan-run/decide.ts'
+import { hasEnded } from '../../operator/scan/outcome.ts'
 import type { GitHubServer } from '../scm-servers/github/index.ts'
 import { type Manifest, managedScan, scanRun, scmConnection } from '../support/manifests.ts'
 import { namespaces, type Product } from '../support/product.ts'

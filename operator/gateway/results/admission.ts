@@ -4,8 +4,9 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { ScanRun, ScmRepository } from '../../api/kinds.ts'
+import { hasEnded } from '../../scan/outcome.ts'
 import { ProblemError } from '../problem.ts'
-import { hasEnded, type Runs } from '../runs.ts'
+import type { Runs } from '../runs.ts'
 import type { FindingsStore, StoredScan } from '../store/index.ts'
 
 export type Admission =

@@ -4,6 +4,7 @@ import { conditionTypes, type ManagedScanReason } from '../../api/conditions.ts'
 import type { ManagedScan, ScanRun, ScmConnection, ScmRepository } from '../../api/kinds.ts'
 import { annotations } from '../../api/names.ts'
 import { findCondition, isTrue, setReadiness } from '../../kube/conditions.ts'
+import { hasEnded, isComplete, isFailed } from '../../scan/outcome.ts'
 import { selector } from '../../scm/repositories.ts'
 import { addCounts, type Counts, noFindings } from './counts.ts'
 
@@ -249,16 +250,4 @@ function latestFailed(runs: readonly ScanRun[]): boolean {
     undefined,
   )
   return latest !== undefined && isFailed(latest)
-}
-
-function hasEnded(run: ScanRun): boolean {
-  return isComplete(run) || isFailed(run)
-}
-
-function isComplete(run: ScanRun): boolean {
-  return isTrue(run.status?.conditions, conditionTypes.Complete)
-}
-
-function isFailed(run: ScanRun): boolean {
-  return isTrue(run.status?.conditions, conditionTypes.Failed)
 }

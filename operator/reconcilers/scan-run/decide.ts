@@ -12,6 +12,7 @@ import { findCondition, isTrue } from '../../kube/conditions.ts'
 import type { Job } from '../../kube/objects.ts'
 import { type AttemptFacts, factsOf } from '../../scan/attempt.ts'
 import { classify, hasCloneEnded } from '../../scan/classify.ts'
+import { hasEnded } from '../../scan/outcome.ts'
 import { durationSeconds } from '../../scan/quantities.ts'
 import type { Candidate } from './admission.ts'
 import type { Snapshot } from './observe.ts'
@@ -58,12 +59,6 @@ export function decide(snapshot: Snapshot, now: Date): readonly Action[] {
   // One write at a time: what is decided next builds on the status that this one leaves.
   if (run.status?.startTime === undefined) return [{ type: 'withdraw' }, { type: 'writeRunning', facts, job }]
   return whileRunning(snapshot, run.status.startTime, job, now)
-}
-
-export function hasEnded(run: ScanRun): boolean {
-  return (
-    isTrue(run.status?.conditions, conditionTypes.Complete) || isTrue(run.status?.conditions, conditionTypes.Failed)
-  )
 }
 
 function isBeingDeleted({ metadata }: KubeObject): boolean {
